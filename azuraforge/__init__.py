@@ -1,0 +1,65 @@
+"""AzuraForge: an embeddable, actor-based deep-learning research framework.
+
+A run is a deterministic function of its spec, its seed and the interventions made on it, written
+down as it happens in a numbered journal.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azuraforge.actors import Predictor, Registry, Trainer, Tuner, connect
+    from azuraforge.engine import Tensor, manual_seed, nn, no_grad, optim, tensor
+    from azuraforge.schema.specs import RunSpec, StudySpec
+
+__version__ = "0.1.0"
+
+_HOME_OF = {  # public name -> module that defines it; resolved on first use (PEP 562)
+    "Tensor": "azuraforge.engine",
+    "manual_seed": "azuraforge.engine",
+    "no_grad": "azuraforge.engine",
+    "tensor": "azuraforge.engine",
+    "Predictor": "azuraforge.actors",
+    "Registry": "azuraforge.actors",
+    "Trainer": "azuraforge.actors",
+    "Tuner": "azuraforge.actors",
+    "connect": "azuraforge.actors",
+    "RunSpec": "azuraforge.schema.specs",
+    "StudySpec": "azuraforge.schema.specs",
+}
+_MODULES = {
+    "nn": "azuraforge.engine.nn",
+    "optim": "azuraforge.engine.optim",
+    "data": "azuraforge.engine.data",
+}
+
+__all__ = [  # noqa: RUF022  (in the order a reader meets them)
+    "Tensor",
+    "tensor",
+    "no_grad",
+    "manual_seed",
+    "nn",
+    "optim",
+    "data",
+    "RunSpec",
+    "StudySpec",
+    "Trainer",
+    "Tuner",
+    "Registry",
+    "Predictor",
+    "connect",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    if name in _HOME_OF:
+        return getattr(import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'azuraforge' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

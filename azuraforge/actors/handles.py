@@ -1,0 +1,112 @@
+"""The protocols through which the service, the command line and scripts see the actors.
+
+The same protocols stand in front of objects in this process (local.py) and of Ray actors
+(on_ray.py); whoever holds a handle cannot tell which. Errors of the tree in errors.py come through
+unchanged in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from azuraforge.schema.events import Event, JournalEntry, Telemetry
+from azuraforge.schema.records import (
+    Ack,
+    ModelVersion,
+    PluginInfo,
+    PredictReply,
+    PredictRequest,
+    RunRecord,
+    StudyRecord,
+)
+from azuraforge.schema.specs import RunSpec, StudySpec
+
+
+class RegistryHandle(Protocol):
+    """The one writer of runs, journals and models."""
+
+    async def create_run(self, spec: RunSpec) -> RunRecord:
+        """Write down a new run in state `queued`."""
+        ...
+
+    async def append(self, run: str, first_seq: int, events: Sequence[Event]) -> Ack:
+        """Append events numbered from `first_seq`; those already known are dropped.
+
+        Raises: NotFoundError; RefusedError for a gap in the numbers or a run that has ended.
+        """
+        ...
+
+    async def report(self, run: str, telemetry: Telemetry) -> None:
+        """Replace the run's telemetry."""
+        ...
+
+    async def request_stop(self, run: str, reason: str) -> RunRecord:
+        """Ask a run to stop: a queued one ends at once, a running one after its present step.
+
+        Raises: NotFoundError; RefusedError if it has ended.
+        """
+        ...
+
+    async def run(self, run: str) -> RunRecord:
+        """The run of this id, or of the only id that begins so. Raises: NotFoundError."""
+        ...
+
+    async def runs(self, limit: int = 100, before: str | None = None) -> list[RunRecord]:
+        """Runs, newest first; `before` (an id) continues a list."""
+        ...
+
+    async def events(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalEntry]:
+        """Journal entries with seq > after, in order. Raises: NotFoundError."""
+        ...
+
+    async def models(self) -> list[ModelVersion]:
+        """Every version of every model, by name, newest version first."""
+        ...
+
+    async def model(self, name: str, version: str = "champion") -> ModelVersion:
+        """A version by number or alias. Raises: NotFoundError."""
+        ...
+
+
+class PredictorHandle(Protocol):
+    """A model restored and ready to answer."""
+
+    async def predict(self, request: PredictRequest) -> PredictReply:
+        """Raises: DataError naming the input that does not fit."""
+        ...
+
+
+class Handles(Protocol):
+    """A runtime with its actors: what `azuraforge.connect()` returns."""
+
+    @property
+    def runtime(self) -> str:
+        """`local` or `ray`."""
+        ...
+
+    @property
+    def registry(self) -> RegistryHandle: ...
+
+    async def plugins(self) -> list[PluginInfo]:
+        """The installed plugins, broken ones with their error."""
+        ...
+
+    async def start_run(self, spec: RunSpec) -> RunRecord:
+        """Check the spec against its plugin, write the run down, start a Trainer on it.
+
+        Raises: NotFoundError (plugin), ConfigError, DeviceError.
+        """
+        ...
+
+    async def predict(self, name: str, request: PredictRequest) -> PredictReply:
+        """Predict with a registered model; its Predictor is kept for the next call."""
+        ...
+
+    async def run_study(self, spec: StudySpec) -> StudyRecord:
+        """Run a study to its end."""
+        ...
+
+    async def close(self) -> None:
+        """Stop what this runtime started: runs first, after their present step."""
+        ...

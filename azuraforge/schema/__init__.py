@@ -1,0 +1,1 @@
+"""Structs for whatever crosses a process: specs, events, records, problems."""

@@ -1,0 +1,125 @@
+"""What happened: the events of a run's journal, and the telemetry beside it.
+
+Events hold nothing that depends on the clock or the machine's speed: the same spec, seed and
+interventions give the same events. Wall-clock facts travel as Telemetry. A new field needs a
+default; unknown fields are ignored, so an old reader can follow a new writer.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Metrics = dict[str, float]  # NaN and Inf never appear: a run fails before it would report one
+
+
+class _Event(Struct, frozen=True, kw_only=True, tag_field="type"):
+    pass
+
+
+class RunStarted(_Event, tag="run-started"):
+    """The task is built; nothing is trained yet."""
+
+    spec_hash: str
+    model: str  # the name the best model is registered under
+    monitor: str  # the validation metric that decides which model is best
+    mode: Literal["min", "max"]
+    parameters: int
+    samples: dict[str, int]  # train, validation, test
+    epochs: int
+    steps: int  # in the whole run
+    threads: int
+
+
+class StepFinished(_Event, tag="step"):
+    """One optimizer step: `step` counts from 1 over the whole run, `epoch` from 1."""
+
+    step: int
+    epoch: int
+    loss: float
+    lr: float
+    grad_norm: float
+    metrics: Metrics = {}
+
+
+class EpochFinished(_Event, tag="epoch"):
+    """An epoch with its means over the training batches and its validation metrics."""
+
+    epoch: int
+    step: int
+    train: Metrics
+    validation: Metrics
+    is_best: bool
+
+
+class CheckpointSaved(_Event, tag="checkpoint"):
+    """Everything an exact resume needs is durable, as the blob of this name."""
+
+    step: int
+    epoch: int
+    sha256: str
+
+
+class Intervened(_Event, tag="intervention"):
+    """Somebody changed the run between two steps: `command` took effect after `step`."""
+
+    step: int
+    command: Literal["stop"]
+    reason: str = ""
+
+
+class RunFinished(_Event, tag="finished"):
+    """Trained to the end; the best model is durable as the blob `weights`."""
+
+    step: int
+    best_epoch: int
+    validation: Metrics  # of the best model
+    test: Metrics  # of the best model, on rows no decision was made with
+    weights: str
+
+
+class RunFailed(_Event, tag="failed"):
+    """The run cannot go on: `kind` is the class of the error, `error` its message."""
+
+    step: int
+    kind: str
+    error: str
+
+
+class RunStopped(_Event, tag="stopped"):
+    """Stopped on request; the last checkpoint is kept."""
+
+    step: int
+    reason: str
+    checkpoint: str | None = None
+
+
+Event = (
+    RunStarted
+    | StepFinished
+    | EpochFinished
+    | CheckpointSaved
+    | Intervened
+    | RunFinished
+    | RunFailed
+    | RunStopped
+)
+LAST_EVENTS = (RunFinished, RunFailed, RunStopped)
+
+
+class JournalEntry(Struct, frozen=True, kw_only=True):
+    """An event with its place: `seq` counts from 1 without a gap within the run."""
+
+    run: str
+    seq: int
+    event: Event
+
+
+class Telemetry(Struct, frozen=True, kw_only=True):
+    """Wall-clock facts about a run, outside the journal: the latest replaces the one before."""
+
+    step: int
+    elapsed_s: float
+    samples_per_s: float
+    eta_s: float

@@ -1,0 +1,109 @@
+"""What is known: runs, models, plugins and predictions as the Registry and the service tell them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from azuraforge.schema.config import ConfigField
+from azuraforge.schema.events import Metrics, Telemetry
+from azuraforge.schema.specs import RunSpec
+
+RunState = Literal["queued", "running", "finished", "failed", "stopped"]
+ENDED: frozenset[RunState] = frozenset({"finished", "failed", "stopped"})
+
+
+class RunRecord(Struct, frozen=True, kw_only=True):
+    """A run as it stands; folded from its journal, so it never says more than the journal."""
+
+    id: str
+    spec: RunSpec
+    state: RunState
+    created_at: float  # seconds since 1970, UTC
+    started_at: float | None = None
+    ended_at: float | None = None
+    last_seq: int = 0
+    step: int = 0
+    steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    monitor: str | None = None
+    mode: Literal["min", "max"] | None = None
+    metrics: Metrics = {}  # the best validation metrics so far
+    test: Metrics = {}
+    error: str | None = None
+    checkpoint: str | None = None  # SHA-256 of the last one
+    model: str | None = None
+    model_version: int | None = None
+    telemetry: Telemetry | None = None
+
+
+class Ack(Struct, frozen=True, kw_only=True):
+    """The Registry's answer to appended events: what is durable, and what is asked of the run."""
+
+    durable_seq: int
+    stop: str | None = None  # the reason, where somebody asked the run to stop
+
+
+class ModelVersion(Struct, frozen=True, kw_only=True):
+    """A registered model: what to restore it with, where it came from, how good it was."""
+
+    name: str
+    version: int
+    run: str
+    plugin: str
+    config: dict[str, Any]
+    weights: str  # SHA-256 of a safetensors blob
+    monitor: str
+    mode: Literal["min", "max"]
+    validation: Metrics
+    test: Metrics
+    created_at: float
+    aliases: list[str] = []
+
+
+class PredictRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Inputs for a model, in the plugin's own form; `version` is a number or an alias."""
+
+    inputs: list[Any]
+    version: str = "champion"
+
+
+class PredictReply(Struct, frozen=True, kw_only=True):
+    """One prediction per input, in the plugin's own form."""
+
+    model: str
+    version: int
+    predictions: list[dict[str, Any]]
+
+
+class PluginInfo(Struct, frozen=True, kw_only=True):
+    """A plugin as listed: its fields, or the error that keeps it from being imported."""
+
+    name: str
+    version: str = ""
+    summary: str = ""
+    error: str | None = None
+    fields: list[ConfigField] = []
+    config_schema: dict[str, Any] = {}  # JSON Schema of the config
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """One trial of a study: the values drawn, and how the run with them ended."""
+
+    number: int
+    values: dict[str, Any]
+    run: str | None = None
+    state: RunState = "queued"
+    value: float | None = None  # the monitored validation metric of the best model
+
+
+class StudyRecord(Struct, frozen=True, kw_only=True):
+    """A study as it stands."""
+
+    id: str
+    trials: list[Trial]
+    monitor: str | None = None
+    mode: Literal["min", "max"] | None = None
+    best: int | None = None  # number of the best trial
