@@ -7,11 +7,13 @@ unchanged in both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from azuraforge.schema.events import Event, JournalEntry, Telemetry
+from azuraforge.schema.events import LAST_EVENTS, Event, JournalEntry, Telemetry
 from azuraforge.schema.records import (
+    ENDED,
     Ack,
     ModelVersion,
     PluginInfo,
@@ -110,3 +112,28 @@ class Handles(Protocol):
     async def close(self) -> None:
         """Stop what this runtime started: runs first, after their present step."""
         ...
+
+
+async def follow(
+    registry: RegistryHandle, run: str, after: int = 0, *, poll_s: float = 0.05
+) -> AsyncIterator[JournalEntry | Telemetry]:
+    """The run's journal from `after` on as it grows, telemetry between; ends with its last event.
+
+    Raises: NotFoundError.
+    """
+    told: Telemetry | None = None
+    while True:
+        entries = await registry.events(run, after)
+        for entry in entries:
+            after = entry.seq
+            yield entry
+            if isinstance(entry.event, LAST_EVENTS):
+                return
+        record = await registry.run(run)
+        if record.telemetry is not None and record.telemetry != told:
+            told = record.telemetry
+            yield told
+        if record.state in ENDED and record.last_seq <= after:
+            return  # asked to follow a run from its end on
+        if not entries:
+            await asyncio.sleep(poll_s)
