@@ -30,6 +30,7 @@ class RunStarted(_Event, tag="run-started"):
     epochs: int
     steps: int  # in the whole run
     threads: int
+    unit: str = "samples"  # what the plugin calls its rows in progress lines: "images"
 
 
 class StepFinished(_Event, tag="step"):
