@@ -24,7 +24,7 @@ check: .venv/made-dev  ## format, lint, types, who imports whom
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: .venv/made-dev  ## write the format, and the fixes that are safe
 	$(BIN)/ruff format
