@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from azuraforge.schema.config import ConfigField
 from azuraforge.schema.events import Metrics, Telemetry
@@ -63,6 +63,12 @@ class ModelVersion(Struct, frozen=True, kw_only=True):
     aliases: list[str] = []
 
 
+class StopRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Asks a run to stop; the reason is written into its journal."""
+
+    reason: Annotated[str, Meta(max_length=1000)] = ""
+
+
 class PredictRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Inputs for a model, in the plugin's own form; `version` is a number or an alias."""
 
@@ -76,6 +82,14 @@ class PredictReply(Struct, frozen=True, kw_only=True):
     model: str
     version: int
     predictions: list[dict[str, Any]]
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """A service that answers, and whose Registry does."""
+
+    status: Literal["ok"]
+    version: str
+    runtime: str  # local or ray
 
 
 class PluginInfo(Struct, frozen=True, kw_only=True):
