@@ -1,0 +1,1 @@
+"""What the Registry keeps: one database, and blobs named by their content."""
