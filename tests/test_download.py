@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import http.server
-import multiprocessing
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,22 +166,22 @@ def test_a_redirection_to_a_file_is_not_followed(tmp_path: Path) -> None:
         fetch(NAME, sha256=SHA256, mirrors=[server.url], folder="folder")
 
 
-def test_of_processes_that_fetch_at_once_one_downloads_and_all_have_the_file(cache: Path) -> None:
-    arrived = threading.Semaphore(0)
-    go_on = threading.Event()
-    with mirror(arrived=arrived, go_on=go_on) as server:
-        context = multiprocessing.get_context("spawn")
-        processes = [context.Process(target=fetch_here, args=(server.url,)) for _ in range(3)]
-        for process in processes:
-            process.start()
-        arrived.acquire()
-        go_on.set()
-        for process in processes:
-            process.join(60)
+def test_while_one_downloads_another_waits_and_then_has_its_file(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = threading.Event()
+    cache.mkdir(parents=True)
+    with (cache / f".{NAME}.lock").open("w") as lock, ThreadPoolExecutor() as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        flock = fcntl.flock
+        monkeypatch.setattr(fcntl, "flock", lambda *args: (waits.set(), flock(*args)))
 
-    assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert (cache / NAME).read_bytes() == CONTENT
-    assert server.ranges == [None]
+        waiting = pool.submit(fetch, NAME, sha256=SHA256, mirrors=[], folder="folder")
+        assert waits.wait(60)
+        (cache / NAME).write_bytes(CONTENT)
+        flock(lock, fcntl.LOCK_UN)
+
+        assert waiting.result(60) == cache / NAME  # with no mirror to ask
 
 
 def test_a_cache_that_cannot_be_written_is_named(
@@ -202,10 +203,6 @@ def test_a_full_disk_is_said_to_be_full(cache: Path) -> None:
         fetch(NAME, sha256=SHA256, mirrors=[server.url], folder="folder")
 
 
-def fetch_here(url: str) -> None:
-    fetch(NAME, sha256=SHA256, mirrors=[url], folder="folder")
-
-
 @dataclass
 class Mirror:
     """What a server did: its address, and the Range header of each request."""
@@ -222,8 +219,6 @@ def mirror(
     location: str = "",
     ranges: bool = True,
     cuts: list[int] | None = None,
-    arrived: threading.Semaphore | None = None,
-    go_on: threading.Event | None = None,
 ) -> Iterator[Mirror]:
     """Serves `content` at any path; each of `cuts` ends one reply after so many bytes."""
     cuts = list(cuts or [])
@@ -232,9 +227,6 @@ def mirror(
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             told.ranges.append(asked)
-            if arrived is not None and go_on is not None:
-                arrived.release()
-                go_on.wait(60)
             begin = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and ranges else 0
             if begin and begin >= len(content):
                 self.send_error(416)
