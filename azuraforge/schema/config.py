@@ -80,7 +80,7 @@ def configure(config: type[C], values: Mapping[str, Any]) -> C:
                 problems.append(FieldProblem(path, None, f"required: {field.allowed}"))
             continue
         try:
-            _put(nested, path, _read(given[path], kind))
+            _put(nested, path, _read(given[path], kind, field.optional))
         except (msgspec.ValidationError, ValueError):
             problems.append(FieldProblem(path, given[path], f"allowed: {field.allowed}"))
     if problems:
@@ -209,7 +209,9 @@ def _flatten(
             yield path, value
 
 
-def _read(value: Any, hint: Any) -> Any:
+def _read(value: Any, hint: Any, optional: bool) -> Any:
+    if optional and isinstance(value, str) and value.lower() in ("none", "null"):
+        return None
     if not isinstance(value, str):
         return msgspec.to_builtins(msgspec.convert(value, hint))
     try:
