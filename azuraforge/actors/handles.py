@@ -8,7 +8,7 @@ unchanged in both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from azuraforge.schema.events import LAST_EVENTS, Event, JournalEntry, Telemetry
@@ -116,7 +116,7 @@ class Handles(Protocol):
 
 async def follow(
     registry: RegistryHandle, run: str, after: int = 0, *, poll_s: float = 0.05
-) -> AsyncIterator[JournalEntry | Telemetry]:
+) -> AsyncGenerator[JournalEntry | Telemetry, None]:
     """The run's journal from `after` on as it grows, telemetry between; ends with its last event.
 
     Raises: NotFoundError.
