@@ -16,7 +16,7 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     plugin: str
     config: dict[str, Any] = {}  # nested values or dotted paths over the plugin's defaults
-    seed: Annotated[int, Meta(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     device: Literal["cpu", "cuda"] = "cpu"
     threads: Annotated[int, Meta(ge=1, le=1024)] = 1
     model: ModelName | None = None  # registered under this name; None: as the plugin says
@@ -44,7 +44,7 @@ class StudySpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     base: RunSpec
     space: Annotated[dict[str, Range | Choice], Meta(min_length=1)]
     trials: Annotated[int, Meta(ge=1, le=100_000)] = 10
-    seed: Annotated[int, Meta(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     parallel: Annotated[int, Meta(ge=1, le=1024)] = 1
 
 
