@@ -1,0 +1,102 @@
+"""Functions of tensors, under PyTorch's names."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from azuraforge.engine.device import Array, module_of
+from azuraforge.engine.ops import conv, elementwise, index, loss, matmul, pool
+from azuraforge.engine.random import Generator, default_generator
+from azuraforge.engine.tensor import Tensor
+
+Pair = tuple[int, int]
+
+
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0)."""
+    return cast(Tensor, elementwise.relu(x))
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x wᵀ + b. Shape: x (…, in), weight (out, in), bias (out,) -> (…, out)"""
+    if bias is None:
+        return x @ weight.T
+    return cast(Tensor, matmul.linear(x, weight, bias))
+
+
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+) -> Tensor:
+    """Cross-correlation of images with kernels.
+
+    Shape:  x (batch, channels, height, width), weight (out, channels, kernel height, width),
+            bias (out,) -> (batch, out, (height + 2 padding - kernel) // stride + 1, …)
+    Raises: ShapeError.
+    """
+    b = module_of(weight.data).zeros(len(weight), weight.dtype) if bias is None else bias
+    return cast(Tensor, conv.conv2d(x, weight, b, stride=pair(stride), padding=pair(padding)))
+
+
+def max_pool2d(
+    x: Tensor, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0
+) -> Tensor:
+    """The largest element under each place of the kernel; NaN where there is one.
+
+    Shape: (batch, channels, height, width) -> (batch, channels, …, …) as for conv2d
+    Raises: ShapeError.
+    """
+    step = kernel_size if stride is None else stride
+    return cast(
+        Tensor,
+        pool.max_pool2d(x, kernel_size=pair(kernel_size), stride=pair(step), padding=pair(padding)),
+    )
+
+
+def dropout(
+    x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
+) -> Tensor:
+    """x with each element zero with probability p, the others divided by 1 - p.
+
+    Source: Srivastava et al. (2014), Dropout.
+    """
+    if not training or p == 0:
+        return x
+    generator = generator or default_generator()
+    mask = generator.bernoulli(x.shape, 1 - p, x.dtype, module_of(x.data))
+    return x * (mask / np.asarray(max(1 - p, np.finfo(x.dtype).tiny), x.dtype))
+
+
+def embedding(indices: Tensor | Array, weight: Tensor) -> Tensor:
+    """Rows of `weight`. Shape: indices (…) whole numbers, weight (rows, width) -> (…, width)"""
+    return cast(Tensor, index.embedding(weight, indices))
+
+
+def cross_entropy(logits: Tensor, target: Tensor | Array) -> Tensor:
+    """Mean negative log-likelihood of the target classes under softmax.
+
+    l = mean(logsumexp(x) - x[target])
+
+    Shape:  logits (batch, classes), target (batch,) whole numbers -> ()
+    Raises: ShapeError.
+    """
+    return cast(Tensor, loss.cross_entropy(logits, target))
+
+
+def mse_loss(prediction: Tensor, target: Tensor | Array) -> Tensor:
+    """Mean squared error.
+
+    Shape:  prediction, target (batch, …), equal -> ()
+    Raises: ShapeError if the shapes differ; nothing is broadcast.
+    """
+    return cast(Tensor, loss.mse_loss(prediction, target))
+
+
+def pair(value: int | Pair) -> Pair:
+    """One number for both axes, or one for each."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])

@@ -1,0 +1,45 @@
+"""Layers that are one product: Linear; and those without parameters around it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from azuraforge.engine.nn import functional as F
+from azuraforge.engine.nn import init
+from azuraforge.engine.nn.module import Module, Parameter
+from azuraforge.engine.random import Generator
+from azuraforge.engine.tensor import Tensor
+
+
+class Linear(Module):
+    """y = x Wᵀ + b.
+
+    Shape: (…, in_features) -> (…, out_features); weight (out, in), bias (out,)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_features = in_features
+        self.out_features = out_features
+        self.weight = Parameter(np.empty((out_features, in_features), np.float32))
+        init.kaiming_uniform_(self.weight, math.sqrt(5), generator)
+        self.bias = None
+        if bias:
+            bound = 1 / math.sqrt(in_features)
+            self.bias = Parameter(np.empty(out_features, np.float32))
+            init.uniform_(self.bias, -bound, bound, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}"

@@ -1,0 +1,133 @@
+"""Module: parameters, sub-modules, and a forward function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from azuraforge.engine.device import Array, put
+from azuraforge.engine.tensor import Tensor, tensor
+from azuraforge.errors import ConfigError, ShapeError
+
+
+class Parameter(Tensor):
+    """A tensor that a module trains."""
+
+    def __init__(self, data: Array, requires_grad: bool = True) -> None:
+        super().__init__(data, requires_grad)
+
+
+class Module:
+    """A part of a model. Parameters and modules set as attributes belong to it."""
+
+    def __init__(self) -> None:
+        self.training = True
+        self._parameters: dict[str, Parameter] = {}
+        self._modules: dict[str, Module] = {}
+
+    def forward(self, *inputs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__}.forward is for a subclass to write")
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.forward(*inputs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._parameters[name] = value
+        elif isinstance(value, Module):
+            self._modules[name] = value
+        object.__setattr__(self, name, value)
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and every one below it, with dotted paths."""
+        yield prefix, self
+        for name, module in self._modules.items():
+            yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its dotted path, each once, in the order they were set."""
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for name, parameter in module._parameters.items():
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield (f"{path}.{name}" if path else name), parameter
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every parameter, each once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def state_dict(self) -> dict[str, Array]:
+        """The arrays of all parameters by path; not copies."""
+        return {
+            f"{path}.{name}" if path else name: parameter.data
+            for path, module in self.named_modules()
+            for name, parameter in module._parameters.items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put arrays (or tensors) into the parameters, all of them or none.
+
+        Raises: ConfigError for missing and unexpected keys; ShapeError with the path.
+        """
+        own = self.state_dict()
+        missing, unexpected = own.keys() - state.keys(), state.keys() - own.keys()
+        if missing or unexpected:
+            raise ConfigError(
+                f"load_state_dict: missing {sorted(missing)}, unexpected {sorted(unexpected)}; "
+                f"this {type(self).__name__} has {sorted(own)}"
+            )
+        arrays = {
+            path: value.data if isinstance(value, Tensor) else np.asarray(value)
+            for path, value in state.items()
+        }
+        for path, array in arrays.items():
+            if array.shape != own[path].shape:
+                raise ShapeError(
+                    f"load_state_dict: {path} is {array.shape}, this model has {own[path].shape}"
+                )
+        for path, parameter in own.items():
+            parameter[...] = put(arrays[path], tensor_device(parameter))
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout and the like on."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch dropout and the like off."""
+        return self.train(False)
+
+    def to(self, target: Any) -> Self:
+        """Move every parameter to a device, or turn it into an element type, in place."""
+        for parameter in self.parameters():
+            moved = Tensor(parameter.data).to(target)
+            parameter.data, parameter.grad = moved.data, None
+        return self
+
+    def double(self) -> Self:
+        """Every parameter as float64."""
+        return self.to("float64")
+
+    def extra_repr(self) -> str:
+        """The settings, for __repr__."""
+        return ""
+
+    def __repr__(self) -> str:
+        if not self._modules:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        inner = "".join(
+            f"  ({name}): {module!r}".replace("\n", "\n  ") + "\n"
+            for name, module in self._modules.items()
+        )
+        return f"{type(self).__name__}(\n{inner})"
+
+
+def tensor_device(array: Array) -> str:
+    return Tensor(array).device
+
+
+__all__ = ["Module", "Parameter", "tensor"]

@@ -1,0 +1,28 @@
+"""Every op, one declaration each; `OPS` holds them by name."""
+
+from azuraforge.engine.ops import (
+    conv,
+    elementwise,
+    index,
+    loss,
+    matmul,
+    pool,
+    recurrent,
+    reduce,
+    shape,
+)
+from azuraforge.engine.ops.op import OPS, Op
+
+__all__ = [
+    "OPS",
+    "Op",
+    "conv",
+    "elementwise",
+    "index",
+    "loss",
+    "matmul",
+    "pool",
+    "recurrent",
+    "reduce",
+    "shape",
+]

@@ -1,0 +1,50 @@
+"""Elementwise ops, by their formulas."""
+
+from __future__ import annotations
+
+from azuraforge.engine.ops.op import elementwise
+
+POSITIVE = {"domain": (0.1, 3.0), "extremes": (1e-4, 1e4)}
+TRUTH = {"dtypes": {"y": "bool"}, "extremes": ()}
+
+add = elementwise("add(a, b)", y="a + b", a="g", b="g")
+sub = elementwise("sub(a, b)", y="a - b", a="g", b="-g")
+mul = elementwise("mul(a, b)", y="a * b", a="g * b", b="g * a")
+div = elementwise("div(a, b)", y="a / b", a="g / b", b="-g * y / b", domain=(0.5, 3.0))
+pow = elementwise(
+    "pow(a, b)",
+    y="a ** b",
+    a="g * b * a ** (b - 1)",
+    b="0 if a == 0 else g * y * log(a)",
+    domain=(0.5, 3.0),
+    extremes=(),
+)
+maximum = elementwise(
+    "maximum(a, b)",
+    y="maximum(a, b)",
+    a="g if a > b else (g / 2 if a == b else 0)",
+    b="g if b > a else (g / 2 if a == b else 0)",
+)
+minimum = elementwise(
+    "minimum(a, b)",
+    y="minimum(a, b)",
+    a="g if a < b else (g / 2 if a == b else 0)",
+    b="g if b < a else (g / 2 if a == b else 0)",
+)
+
+neg = elementwise("neg(x)", y="-x", x="-g")
+exp = elementwise("exp(x)", y="exp(x)", x="g * y", extremes=(-1e4, -100.0, 50.0))
+log = elementwise("log(x)", y="log(x)", x="g / x", **POSITIVE)
+sqrt = elementwise("sqrt(x)", y="sqrt(x)", x="g / (2 * y)", **POSITIVE)
+abs = elementwise("abs(x)", y="abs(x)", x="g * sign(x)")
+square = elementwise("square(x)", y="x * x", x="2 * g * x")
+tanh = elementwise("tanh(x)", y="tanh(x)", x="g * (1 - y * y)")
+sigmoid = elementwise("sigmoid(x)", y="0.5 * tanh(0.5 * x) + 0.5", x="g * y * (1 - y)")
+relu = elementwise("relu(x)", y="maximum(x, 0)", x="g if y > 0 else 0")
+
+gt = elementwise("gt(a, b)", y="a > b", **TRUTH)
+ge = elementwise("ge(a, b)", y="a >= b", **TRUTH)
+lt = elementwise("lt(a, b)", y="a < b", **TRUTH)
+le = elementwise("le(a, b)", y="a <= b", **TRUTH)
+eq = elementwise("eq(a, b)", y="a == b", **TRUTH)
+ne = elementwise("ne(a, b)", y="a != b", **TRUTH)

@@ -1,0 +1,113 @@
+"""Reductions over axes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from azuraforge.engine.device import Array
+from azuraforge.engine.ops.op import Shape, op
+from azuraforge.engine.ops.sample import Sample, distinct, normal
+from azuraforge.errors import ShapeError
+
+Axis = int | tuple[int, ...] | None
+
+
+def _axes(x: Shape, axis: Axis) -> tuple[int, ...]:
+    given = range(len(x)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    if any(not -len(x) <= a < len(x) for a in given):
+        raise ShapeError(f"axis {axis} of shape {x}; allowed: {-len(x)} to {len(x) - 1}")
+    return tuple(a % len(x) for a in given)
+
+
+def _reduced(x: Shape, axis: Axis, keepdims: bool) -> Shape:
+    axes = _axes(x, axis)
+    kept = (1 if i in axes else n for i, n in enumerate(x))
+    return tuple(n for i, n in enumerate(kept) if keepdims or i not in axes)
+
+
+def _keep(g: Array, x_shape: Shape, axis: Axis) -> Array:
+    """`g` with the reduced axes back as ones, so that it broadcasts over x."""
+    return g.reshape(_reduced(x_shape, axis, keepdims=True))
+
+
+def _max_gradient(xp: Any, g: Array, x: Array, y: Array, axis: Axis) -> Array:
+    hits = x == _keep(y, x.shape, axis)
+    ties = hits.sum(_axes(x.shape, axis), keepdims=True)
+    return xp.where(hits, _keep(g, x.shape, axis) / ties.astype(g.dtype), 0)
+
+
+_SAMPLES = (
+    Sample(normal(3, 4)),
+    Sample(normal(2, 3, 4), axis=1),
+    Sample(normal(2, 3, 4), axis=(0, -1), keepdims=True),
+    Sample(1e4 * normal(3, 4), axis=0),
+    Sample(normal()),
+)
+
+sum = op(
+    "sum(x, *, axis=None, keepdims=False) -> y",
+    shape=_reduced,
+    forward=lambda xp, x, y, axis, keepdims: xp.sum(x, axis, out=y, keepdims=keepdims),
+    grads={
+        "x": lambda xp, g, x_shape, axis: xp.broadcast_to(_keep(g, x_shape, axis), x_shape),
+    },
+    samples=_SAMPLES,
+)
+
+mean = op(
+    "mean(x, *, axis=None, keepdims=False) -> y",
+    shape=_reduced,
+    forward=lambda xp, x, y, axis, keepdims: xp.mean(x, axis, out=y, keepdims=keepdims),
+    grads={
+        "x": lambda xp, g, x_shape, y_shape, axis: xp.broadcast_to(
+            _keep(g, x_shape, axis) * (math.prod(y_shape) / math.prod(x_shape)), x_shape
+        ),
+    },
+    samples=_SAMPLES,
+)
+
+amax = op(
+    "amax(x, *, axis=None, keepdims=False) -> y",
+    shape=_reduced,
+    forward=lambda xp, x, y, axis, keepdims: xp.amax(x, axis, out=y, keepdims=keepdims),
+    grads={"x": _max_gradient},
+    samples=(
+        Sample(distinct(3, 4)),
+        Sample(distinct(2, 3, 4), axis=1),
+        Sample(1e4 * distinct(3, 4), axis=(0, -1), keepdims=True),
+    ),
+)
+
+logsumexp = op(
+    "logsumexp(x, *, axis, keepdims=False) -> y",
+    shape=_reduced,
+    forward=lambda xp, x, y, axis, keepdims: _logsumexp(xp, x, y, axis),
+    grads={
+        "x": lambda xp, g, x, y, axis: (
+            _keep(g, x.shape, axis) * xp.exp(x - _keep(y, x.shape, axis))
+        ),
+    },
+    samples=(
+        Sample(normal(3, 4), axis=1),
+        Sample(normal(2, 3, 4), axis=(0, 2), keepdims=True),
+        Sample(1e4 * normal(3, 4), axis=0),
+    ),
+)
+
+
+def _logsumexp(xp: Any, x: Array, y: Array, axis: Axis) -> None:
+    """The largest value is taken out first, so that exp cannot overflow."""
+    top = xp.amax(x, axis, keepdims=True)
+    total = xp.log(xp.exp(x - top).sum(axis, keepdims=True)) + top
+    xp.copyto(y, total.reshape(y.shape))
+
+
+argmax = op(
+    "argmax(x, *, axis=None) -> y",
+    shape=lambda x, axis: _reduced(x, axis, False),
+    forward=lambda xp, x, y, axis: xp.copyto(y, xp.argmax(x, axis)),
+    grads={"x": None},
+    dtypes={"y": "int64"},
+    samples=(Sample(distinct(3, 4)), Sample(distinct(2, 3, 4), axis=1)),
+)

@@ -1,0 +1,7 @@
+"""Optimizers under PyTorch's names."""
+
+from azuraforge.engine.optim.adam import Adam
+from azuraforge.engine.optim.optimizer import Optimizer
+from azuraforge.engine.optim.sgd import SGD
+
+__all__ = ["SGD", "Adam", "Optimizer"]

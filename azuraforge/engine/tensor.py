@@ -1,0 +1,308 @@
+"""Tensor: an array, its gradient, and operators that record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from azuraforge.engine import autograd
+from azuraforge.engine.device import Array, array_module, device_of, module_of, put
+from azuraforge.engine.ops import elementwise, matmul, reduce
+from azuraforge.engine.ops import shape as layout
+from azuraforge.engine.ops.op import Op
+from azuraforge.errors import GradientError, ShapeError
+
+__all__ = ["Array", "Tensor", "tensor"]
+
+
+class Tensor:
+    """An array of any shape that can carry a gradient.
+
+    `data` is a NumPy or CuPy array; `grad`, once backward() has reached a leaf, a Tensor like it.
+    """
+
+    __slots__ = ("__weakref__", "data", "grad", "node", "place", "requires_grad")
+
+    def __init__(self, data: Array, requires_grad: bool = False) -> None:
+        self.data = data
+        self.grad: Tensor | None = None
+        self.node: autograd.Node | None = None  # the applied op it came from; None for a leaf
+        self.place = 0  # which of that op's outputs it is
+        self.requires_grad = requires_grad
+
+    @staticmethod
+    def __apply_op__(op: Op, inputs: Sequence[Any], attributes: dict[str, Any]) -> Any:
+        """Run `op` on the operands' arrays, and record it where an operand needs a gradient."""
+        bound = op.bind(inputs, attributes)
+        arrays = [_array_of(x) for x in inputs]
+        outputs = op.run(arrays, bound)
+        autograd.check_finite(op, outputs, [np.shape(a) for a in arrays], "the op")
+        results = [Tensor(output) for output in outputs[: op.returned]]
+        if op.gradients and autograd.is_grad_enabled():
+            if any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+                node = autograd.record(op, inputs, arrays, outputs, bound)
+                for place, result in enumerate(results):
+                    result.node, result.place, result.requires_grad = node, place, True
+        return results[0] if op.returned == 1 else tuple(results)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.data.shape)
+
+    @property
+    def ndim(self) -> int:
+        return int(self.data.ndim)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        found: np.dtype[Any] = self.data.dtype
+        return found
+
+    @property
+    def device(self) -> str:
+        return device_of(self.data)
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.node is None
+
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse order."""
+        return self.permute(*reversed(range(self.ndim)))
+
+    def backward(self, gradient: Tensor | None = None, *, retain_graph: bool = False) -> None:
+        """Add the gradient of this tensor to the `.grad` of every leaf it was made of.
+
+        `gradient` is the gradient of this tensor, of its shape; 1 for a single number.
+
+        Raises: GradientError if nothing here needs a gradient, if the graph was used up, or if
+                `gradient` is missing for a tensor of several numbers; ShapeError if it does not fit.
+        """
+        if not self.requires_grad:
+            raise GradientError(
+                "backward: this tensor needs no gradient and came from none that does; set "
+                "requires_grad=True on an input or parameter, and stay outside no_grad()"
+            )
+        if gradient is None and self.data.size != 1:
+            raise GradientError(
+                f"backward: a tensor of shape {self.shape} needs the `gradient` argument; "
+                "only a single number has the gradient 1 by itself"
+            )
+        xp = module_of(self.data)
+        g = xp.ones_like(self.data) if gradient is None else _array_of(gradient)
+        if np.shape(g) != self.shape:
+            raise ShapeError(f"backward: gradient {np.shape(g)} for a tensor {self.shape}")
+        if self.node is None:
+            self.accumulate(g)
+        else:
+            autograd.backward(self.node, self.place, g, retain_graph=retain_graph)
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The numbers as a NumPy array on the CPU, shared where they are there already.
+
+        Raises: GradientError for a tensor that needs a gradient; detach() it first.
+        """
+        if self.requires_grad:
+            raise GradientError("numpy: this tensor needs a gradient; use .detach().numpy()")
+        array: np.ndarray[Any, Any] = put(self.data, "cpu")
+        return array
+
+    def item(self) -> float:
+        """The single number in it."""
+        return self.data.item()  # type: ignore[no-any-return]
+
+    def detach(self) -> Tensor:
+        """The same numbers, with no past and no gradient."""
+        return Tensor(self.data)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set whether backward() collects a gradient here. Raises: GradientError for a result."""
+        if self.node is not None:
+            raise GradientError("requires_grad_: only a leaf can be told; use .detach() first")
+        self.requires_grad = requires_grad
+        return self
+
+    def to(self, target: Any) -> Tensor:
+        """On a device ("cpu", "cuda") or of an element type; itself where nothing changes.
+
+        Raises: DeviceError for a device that does not work.
+        """
+        if isinstance(target, str) and target in ("cpu", "cuda"):
+            return self if self.device == target else _tensor(layout.to_device(self, device=target))
+        dtype = np.dtype(target)
+        return self if self.dtype == dtype else _tensor(layout.cast(self, dtype=dtype))
+
+    def accumulate(self, g: Array) -> None:
+        """Add `g` to this leaf's gradient; what a leaf holds is its own, never a view."""
+        if self.grad is None:
+            self.grad = Tensor(module_of(g).array(g, dtype=self.data.dtype, order="C"))
+        else:
+            self.grad.data += g
+
+    def __add__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.add(self, other))
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.add(other, self))
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.sub(self, other))
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.sub(other, self))
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.mul(self, other))
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.mul(other, self))
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.div(self, other))
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.div(other, self))
+
+    def __pow__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.pow(self, other))
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return _tensor(matmul.matmul(self, other))
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return _tensor(matmul.matmul(other, self))
+
+    def __neg__(self) -> Tensor:
+        return _tensor(elementwise.neg(self))
+
+    def __gt__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.gt(self, other))
+
+    def __ge__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.ge(self, other))
+
+    def __lt__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.lt(self, other))
+
+    def __le__(self, other: Any) -> Tensor:
+        return _tensor(elementwise.le(self, other))
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return _tensor(elementwise.eq(self, other))
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return _tensor(elementwise.ne(self, other))
+
+    def abs(self) -> Tensor:
+        return _tensor(elementwise.abs(self))
+
+    def exp(self) -> Tensor:
+        return _tensor(elementwise.exp(self))
+
+    def log(self) -> Tensor:
+        return _tensor(elementwise.log(self))
+
+    def sqrt(self) -> Tensor:
+        return _tensor(elementwise.sqrt(self))
+
+    def square(self) -> Tensor:
+        return _tensor(elementwise.square(self))
+
+    def tanh(self) -> Tensor:
+        return _tensor(elementwise.tanh(self))
+
+    def sigmoid(self) -> Tensor:
+        return _tensor(elementwise.sigmoid(self))
+
+    def relu(self) -> Tensor:
+        return _tensor(elementwise.relu(self))
+
+    def sum(self, dim: reduce.Axis = None, keepdim: bool = False) -> Tensor:
+        return _tensor(reduce.sum(self, axis=dim, keepdims=keepdim))
+
+    def mean(self, dim: reduce.Axis = None, keepdim: bool = False) -> Tensor:
+        return _tensor(reduce.mean(self, axis=dim, keepdims=keepdim))
+
+    def amax(self, dim: reduce.Axis = None, keepdim: bool = False) -> Tensor:
+        return _tensor(reduce.amax(self, axis=dim, keepdims=keepdim))
+
+    def logsumexp(self, dim: reduce.Axis, keepdim: bool = False) -> Tensor:
+        return _tensor(reduce.logsumexp(self, axis=dim, keepdims=keepdim))
+
+    def argmax(self, dim: int | None = None) -> Tensor:
+        return _tensor(reduce.argmax(self, axis=dim))
+
+    def reshape(self, *shape: int) -> Tensor:
+        return _tensor(layout.reshape(self, shape=_flat(shape)))
+
+    def permute(self, *dims: int) -> Tensor:
+        return _tensor(layout.permute(self, dims=_flat(dims)))
+
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
+        dims = list(range(self.ndim))
+        dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
+        return self.permute(*dims)
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        end = end_dim % self.ndim + 1 if self.ndim else 0
+        return self.reshape(*self.shape[:start_dim], -1, *self.shape[end:])
+
+    def __getitem__(self, index: Any) -> Tensor:
+        parts = index if isinstance(index, tuple) else (index,)
+        arrays = tuple(part.data if isinstance(part, Tensor) else part for part in parts)
+        return _tensor(layout.getitem(self, index=arrays))
+
+    def __repr__(self) -> str:
+        flags = ", requires_grad=True" if self.requires_grad else ""
+        body = np.array2string(put(self.data, "cpu"), precision=4, separator=", ", prefix="tensor(")
+        return f"tensor({body}, dtype={self.dtype}, device={self.device!r}{flags})"
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise ShapeError("len: a tensor of shape () has no length")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.data)
+
+    __hash__ = object.__hash__
+
+
+def tensor(
+    data: Any, *, dtype: Any = None, device: str = "cpu", requires_grad: bool = False
+) -> Tensor:
+    """A tensor holding a copy of `data`: numbers, nested sequences, an array or a tensor.
+
+    Python floats become float32, whole numbers int64; arrays keep their element type.
+
+    Raises: DeviceError for a device that does not work; GradientError for a gradient of integers.
+    """
+    xp = array_module(device)
+    source = put(data.data, device) if isinstance(data, Tensor) else data
+    array = xp.array(source, dtype=dtype)
+    if dtype is None and array.dtype == np.float64 and not hasattr(source, "dtype"):
+        array = array.astype(np.float32)
+    if requires_grad and array.dtype.kind != "f":
+        raise GradientError(f"tensor: {array.dtype} has no gradient; give dtype='float32'")
+    return Tensor(array, requires_grad)
+
+
+def _tensor(result: Any) -> Tensor:
+    """An op's result as the checker should see it."""
+    assert isinstance(result, Tensor)
+    return result
+
+
+def _array_of(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else x
+
+
+def _flat(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes given one by one or as one sequence."""
+    return tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes

@@ -1,0 +1,220 @@
+"""The training loop: an iterator of steps and epochs whose whole state can be taken and put back.
+
+Everything random comes from children of one generator, so a loop is a function of its arguments;
+a loop loaded with another's state goes on exactly as that one would have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from azuraforge.engine.autograd import detect_anomaly, no_grad
+from azuraforge.engine.data import DataLoader, TensorDataset
+from azuraforge.engine.device import Array, module_of, put
+from azuraforge.engine.nn import Module
+from azuraforge.engine.optim import Optimizer
+from azuraforge.engine.random import Generator, using
+from azuraforge.engine.tensor import Tensor
+from azuraforge.errors import ConfigError, NonFiniteError
+
+EVALUATION_ROWS = 1024  # per forward pass: bounds memory, not a result
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One update: metrics are of its batch, before it."""
+
+    step: int
+    epoch: int
+    loss: float
+    lr: float
+    grad_norm: float
+    metrics: Metrics
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One pass: means over its batches, and validation after it."""
+
+    epoch: int
+    step: int
+    train: Metrics
+    validation: Metrics
+    is_best: bool
+
+
+@dataclass(kw_only=True)
+class Loop:
+    """Trains `model` on `train`; iterate it for a Step per update and an Epoch per pass."""
+
+    model: Module
+    optimizer: Optimizer
+    loss: Callable[[Tensor, Array], Tensor]
+    metrics: Callable[[Array, TensorDataset], Metrics]
+    train: TensorDataset
+    validation: TensorDataset
+    monitor: str
+    mode: Literal["min", "max"]
+    epochs: int
+    batch_size: int
+    generator: Generator
+    device: str = "cpu"
+    step: int = 0
+    best_epoch: int = 0
+    best_validation: Metrics = field(default_factory=dict)
+    best_weights: dict[str, Array] = field(default_factory=dict)
+    _sums: Metrics = field(default_factory=dict)  # of the present epoch, weighted by rows
+
+    def __post_init__(self) -> None:
+        self.loader = DataLoader(
+            self.train, self.batch_size, shuffle=True, generator=self.generator.child("order")
+        )
+        self.noise = self.generator.child("noise")  # dropout and the like
+
+    @property
+    def steps(self) -> int:
+        """Updates in the whole run."""
+        return self.epochs * len(self.loader)
+
+    def __iter__(self) -> Iterator[Step | Epoch]:
+        """Go on from the present step to the end. Raises: NonFiniteError."""
+        while self.step < self.steps:
+            epoch, done = divmod(self.step, len(self.loader))
+            for batch in self.loader.batches(epoch + 1, done):
+                yield self._train_step(epoch + 1, batch)
+            yield self._end_epoch(epoch + 1)
+
+    def evaluate(self, dataset: TensorDataset) -> Metrics:
+        """Loss and metrics over a whole dataset, dropout off."""
+        self.model.eval()
+        outputs, total = [], 0.0
+        with no_grad():
+            for start in range(0, len(dataset), EVALUATION_ROWS):
+                x, target, *_ = dataset[start : start + EVALUATION_ROWS]
+                output = self.model(self._tensor(x))
+                total += self.loss(output, put(target, self.device)).item() * len(x)
+                outputs.append(output.numpy())
+        found = self.metrics(np.concatenate(outputs), dataset)
+        return {"loss": total / len(dataset), **found}
+
+    def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Arrays, and plain values: all that decides how the loop goes on."""
+        optimizer = self.optimizer.state_dict()
+        arrays = {
+            **{f"model.{key}": array for key, array in self.model.state_dict().items()},
+            **{f"optim.{key}": array for key, array in optimizer.items() if key != "step"},
+            **{f"best.{key}": array for key, array in self.best_weights.items()},
+        }
+        values = {
+            "step": self.step,
+            "optimizer_step": optimizer["step"],
+            "noise": list(self.noise.state),
+            "best_epoch": self.best_epoch,
+            "best_validation": self.best_validation,
+            "sums": self._sums,
+        }
+        return {key: put(array, "cpu") for key, array in arrays.items()}, values
+
+    def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
+        """Become the loop that `state_dict` was taken of. Raises: ConfigError, ShapeError."""
+        self.model.load_state_dict(_below(arrays, "model."))
+        optimizer = {"step": values["optimizer_step"], **_below(arrays, "optim.")}
+        self.optimizer.load_state_dict(optimizer)
+        self.step = values["step"]
+        self.noise = Generator(*values["noise"])
+        self.best_epoch = values["best_epoch"]
+        self.best_validation = dict(values["best_validation"])
+        self.best_weights = {key: array.copy() for key, array in _below(arrays, "best.").items()}
+        self._sums = dict(values["sums"])
+
+    def _train_step(self, epoch: int, batch: tuple[Array, ...]) -> Step:
+        noise = self.noise.state
+        loss, output = self._forward_backward(batch)
+        norm = _gradient_norm(self.optimizer)
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            self._explain(batch, noise, loss)
+        self.optimizer.step()
+        self.step += 1
+        rows = len(batch[0])
+        metrics = self.metrics(output, TensorDataset(*batch))
+        if self.step % len(self.loader) == 1 or len(self.loader) == 1:
+            self._sums = {}
+        for key, value in {"loss": loss, "rows": 1.0, **metrics}.items():
+            self._sums[key] = self._sums.get(key, 0.0) + value * rows
+        return Step(
+            step=self.step,
+            epoch=epoch,
+            loss=loss,
+            lr=self.optimizer.lr,
+            grad_norm=norm,
+            metrics=metrics,
+            rows=rows,
+        )
+
+    def _forward_backward(self, batch: tuple[Array, ...]) -> tuple[float, Array]:
+        self.model.train()
+        self.optimizer.zero_grad()
+        x, target, *_ = batch
+        with using(self.noise):
+            output = self.model(self._tensor(x))
+            loss = self.loss(output, put(target, self.device))
+        loss.backward()
+        return loss.item(), output.detach().numpy()
+
+    def _explain(self, batch: tuple[Array, ...], noise: tuple[int, int], loss: float) -> None:
+        """Do the step again, watched, to name the first op that made NaN or Inf."""
+        where = f"step {self.step + 1}: loss {loss}"
+        for key, array in self.model.state_dict().items():
+            if not bool(module_of(array).isfinite(array).all()):
+                raise NonFiniteError(f"{where}; parameter {key} is not finite before the step")
+        if not np.isfinite(np.asarray(put(batch[0], "cpu"), np.float64)).all():
+            raise NonFiniteError(f"{where}; the batch itself holds NaN or Inf")
+        self.noise = Generator(*noise)
+        try:
+            with detect_anomaly():
+                self._forward_backward(batch)
+        except NonFiniteError as error:
+            raise NonFiniteError(f"{where}; {error}") from None
+        raise NonFiniteError(f"{where}; no single op made it: the gradient norm overflowed")
+
+    def _end_epoch(self, epoch: int) -> Epoch:
+        rows = self._sums["rows"]
+        train = {key: total / rows for key, total in self._sums.items() if key != "rows"}
+        validation = self.evaluate(self.validation)
+        if self.monitor not in validation:
+            raise ConfigError(f"monitor {self.monitor!r} is not among {sorted(validation)}")
+        is_best = not self.best_epoch or self._better(validation)
+        if is_best:
+            self.best_epoch, self.best_validation = epoch, validation
+            self.best_weights = {k: a.copy() for k, a in self.model.state_dict().items()}
+        return Epoch(
+            epoch=epoch, step=self.step, train=train, validation=validation, is_best=is_best
+        )
+
+    def _better(self, validation: Metrics) -> bool:
+        new, best = validation[self.monitor], self.best_validation[self.monitor]
+        return new > best if self.mode == "max" else new < best
+
+    def _tensor(self, x: Array) -> Tensor:
+        return Tensor(put(x, self.device))
+
+
+def _gradient_norm(optimizer: Optimizer) -> float:
+    """The Euclidean norm of all gradients together, summed in float64."""
+    squares = 0.0
+    for parameter in optimizer.params:
+        if parameter.grad is not None:
+            flat = parameter.grad.data.reshape(-1)
+            squares += float(flat @ flat)
+    return math.sqrt(squares)
+
+
+def _below(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
