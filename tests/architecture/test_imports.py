@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import pytest
 
+from azuraforge.cli.main import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
@@ -84,7 +86,7 @@ LAYERS = [
         )
         for plugin in PLUGINS
     ),
-    Layer("azuraforge.cli"),  # everything a sub-command needs is imported inside it
+    Layer("azuraforge.cli", modules_load=f"azuraforge.actors {ACTORS}"),
 ]
 
 each_layer = pytest.mark.parametrize("layer", LAYERS, ids=str)
@@ -116,14 +118,13 @@ def test_importing_a_layer_prints_nothing_and_starts_no_thread(layer, every_modu
     assert outcome.threads == []
 
 
-def test_the_command_line_starts_with_the_standard_library_alone():
-    loaded = imported("azuraforge.cli.main").loaded
+@pytest.mark.parametrize("module", ["main", *COMMANDS])
+def test_a_command_is_declared_with_the_standard_library_and_errors_alone(module):
+    loaded = imported(f"azuraforge.cli.{module}").loaded
 
     others = {name for name in loaded if name.split(".")[0] not in sys.stdlib_module_names}
-    assert {name for name in others if not name.startswith("azuraforge.cli")} <= {
-        "azuraforge",
-        "azuraforge.errors",
-    }
+    own = {name for name in others if f"{name}.".startswith("azuraforge.cli.")}
+    assert others - own <= {"azuraforge", "azuraforge.errors"}
 
 
 @pytest.mark.parametrize("layer", ["azuraforge.api", "azuraforge_tui"])
