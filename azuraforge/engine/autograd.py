@@ -26,7 +26,7 @@ _checks: ContextVar[bool] = ContextVar("azuraforge_checks", default=False)
 
 
 class Node:
-    """One applied op: `sources[i]` is where operand i came from, None where it needs no gradient."""
+    """One applied op; `sources[i]` is where operand i came from, None if it needs no gradient."""
 
     __slots__ = ("kept", "op", "shapes", "sources", "types")
 
@@ -98,7 +98,7 @@ def record(
 
 
 def backward(root: Node, place: int, g: Array, *, retain_graph: bool = False) -> None:
-    """Add to the `.grad` of every leaf below output `place` of `root`, given that output's gradient.
+    """Add to the `.grad` of every leaf below output `place` of `root`, whose gradient is `g`.
 
     Raises: GradientError if the graph was already used up; NonFiniteError in anomaly mode.
     """

@@ -126,7 +126,7 @@ _default: ContextVar[Generator] = ContextVar("azuraforge_generator")
 
 
 def default_generator() -> Generator:
-    """The generator in force where none is given: of `using`, else of `manual_seed`, else seed 0."""
+    """The generator where none is given: of `using`, else of `manual_seed`, else of seed 0."""
     try:
         return _default.get()
     except LookupError:

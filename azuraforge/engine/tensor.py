@@ -40,11 +40,11 @@ class Tensor:
         outputs = op.run(arrays, bound)
         autograd.check_finite(op, outputs, [np.shape(a) for a in arrays], "the op")
         results = [Tensor(output) for output in outputs[: op.returned]]
-        if op.gradients and autograd.is_grad_enabled():
-            if any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
-                node = autograd.record(op, inputs, arrays, outputs, bound)
-                for place, result in enumerate(results):
-                    result.node, result.place, result.requires_grad = node, place, True
+        needs = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+        if needs and op.gradients and autograd.is_grad_enabled():
+            node = autograd.record(op, inputs, arrays, outputs, bound)
+            for place, result in enumerate(results):
+                result.node, result.place, result.requires_grad = node, place, True
         return results[0] if op.returned == 1 else tuple(results)
 
     @property
@@ -79,7 +79,7 @@ class Tensor:
         `gradient` is the gradient of this tensor, of its shape; 1 for a single number.
 
         Raises: GradientError if nothing here needs a gradient, if the graph was used up, or if
-                `gradient` is missing for a tensor of several numbers; ShapeError if it does not fit.
+                a tensor of several numbers comes without `gradient`; ShapeError if it does not fit.
         """
         if not self.requires_grad:
             raise GradientError(

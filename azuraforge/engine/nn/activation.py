@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azuraforge.engine.nn import functional as F
+from azuraforge.engine.nn import functional
 from azuraforge.engine.nn.module import Module
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
@@ -13,7 +13,7 @@ class ReLU(Module):
     """max(x, 0)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)
+        return functional.relu(x)
 
 
 class Flatten(Module):
@@ -39,7 +39,7 @@ class Dropout(Module):
         self.generator = generator
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.p, self.training, self.generator)
+        return functional.dropout(x, self.p, self.training, self.generator)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

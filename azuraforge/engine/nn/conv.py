@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from azuraforge.engine.nn import functional as F
-from azuraforge.engine.nn import init
+from azuraforge.engine.nn import functional, init
 from azuraforge.engine.nn.functional import Pair, pair
 from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.random import Generator
@@ -45,7 +44,7 @@ class Conv2d(Module):
             init.uniform_(self.bias, -bound, bound, generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+        return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
 
     def extra_repr(self) -> str:
         out, channels, *_ = self.weight.shape
@@ -67,7 +66,7 @@ class MaxPool2d(Module):
         self.padding = pair(padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool2d(x, self.kernel_size, self.stride, self.padding)
+        return functional.max_pool2d(x, self.kernel_size, self.stride, self.padding)
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}"

@@ -69,7 +69,8 @@ def dropout(
         return x
     generator = generator or default_generator()
     mask = generator.bernoulli(x.shape, 1 - p, x.dtype, module_of(x.data))
-    return x * (mask / np.asarray(max(1 - p, np.finfo(x.dtype).tiny), x.dtype))
+    kept: Tensor = x * (mask / np.asarray(max(1 - p, np.finfo(x.dtype).tiny), x.dtype))
+    return kept
 
 
 def embedding(indices: Tensor | Array, weight: Tensor) -> Tensor:

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from azuraforge.engine.nn import functional as F
-from azuraforge.engine.nn import init
+from azuraforge.engine.nn import functional, init
 from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
@@ -39,7 +38,7 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound, generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+        return functional.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"

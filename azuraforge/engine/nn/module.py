@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from azuraforge.engine.device import Array, put
-from azuraforge.engine.tensor import Tensor, tensor
+from azuraforge.engine.device import Array, device_of, put
+from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 
 
@@ -89,7 +89,7 @@ class Module:
                     f"load_state_dict: {path} is {array.shape}, this model has {own[path].shape}"
                 )
         for path, parameter in own.items():
-            parameter[...] = put(arrays[path], tensor_device(parameter))
+            parameter[...] = put(arrays[path], device_of(parameter))
 
     def train(self, mode: bool = True) -> Self:
         """Switch dropout and the like on."""
@@ -124,10 +124,3 @@ class Module:
             for name, module in self._modules.items()
         )
         return f"{type(self).__name__}(\n{inner})"
-
-
-def tensor_device(array: Array) -> str:
-    return Tensor(array).device
-
-
-__all__ = ["Module", "Parameter", "tensor"]

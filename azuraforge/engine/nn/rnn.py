@@ -8,8 +8,7 @@ from typing import cast
 import numpy as np
 
 from azuraforge.engine.device import module_of
-from azuraforge.engine.nn import functional as F
-from azuraforge.engine.nn import init
+from azuraforge.engine.nn import functional, init
 from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.ops import recurrent
 from azuraforge.engine.ops import shape as layout
@@ -64,7 +63,7 @@ class LSTM(Module):
         ends: list[State] = []
         for layer in range(self.num_layers):
             if layer:
-                y = F.dropout(y, self.dropout, self.training)
+                y = functional.dropout(y, self.dropout, self.training)
             weights = [
                 self._parameters[f"{name}_l{layer}"]
                 for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.nn import functional as F
-from azuraforge.engine.nn import init
+from azuraforge.engine.nn import functional, init
 from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
@@ -27,7 +26,7 @@ class Embedding(Module):
         init.normal_(self.weight, generator=generator)
 
     def forward(self, indices: Tensor | Array) -> Tensor:
-        return F.embedding(indices, self.weight)
+        return functional.embedding(indices, self.weight)
 
     def extra_repr(self) -> str:
         rows, width = self.weight.shape

@@ -84,7 +84,7 @@ def _input_gradient(
 def _weight_gradient(
     xp: Any, g: Array, x: Array, w_shape: Shape, stride: Pair, padding: Pair
 ) -> Array:
-    columns = _columns(xp, x, w_shape[2:], stride, padding)
+    columns = _columns(xp, x, (w_shape[2], w_shape[3]), stride, padding)
     per_image = xp.matmul(g.reshape(*g.shape[:2], -1), columns.swapaxes(1, 2))
     return per_image.sum(0).reshape(w_shape)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from azuraforge.engine.ops.op import elementwise
-
-POSITIVE = {"domain": (0.1, 3.0), "extremes": (1e-4, 1e4)}
-TRUTH = {"dtypes": {"y": "bool"}, "extremes": ()}
+from azuraforge.engine.ops.op import elementwise, truth
 
 add = elementwise("add(a, b)", y="a + b", a="g", b="g")
 sub = elementwise("sub(a, b)", y="a - b", a="g", b="-g")
@@ -34,17 +31,17 @@ minimum = elementwise(
 
 neg = elementwise("neg(x)", y="-x", x="-g")
 exp = elementwise("exp(x)", y="exp(x)", x="g * y", extremes=(-1e4, -100.0, 50.0))
-log = elementwise("log(x)", y="log(x)", x="g / x", **POSITIVE)
-sqrt = elementwise("sqrt(x)", y="sqrt(x)", x="g / (2 * y)", **POSITIVE)
+log = elementwise("log(x)", y="log(x)", x="g / x", domain=(0.1, 3.0), extremes=(1e-4, 1e4))
+sqrt = elementwise("sqrt(x)", y="sqrt(x)", x="g / (2 * y)", domain=(0.1, 3.0), extremes=(1e-4, 1e4))
 abs = elementwise("abs(x)", y="abs(x)", x="g * sign(x)")
 square = elementwise("square(x)", y="x * x", x="2 * g * x")
 tanh = elementwise("tanh(x)", y="tanh(x)", x="g * (1 - y * y)")
 sigmoid = elementwise("sigmoid(x)", y="0.5 * tanh(0.5 * x) + 0.5", x="g * y * (1 - y)")
 relu = elementwise("relu(x)", y="maximum(x, 0)", x="g if y > 0 else 0")
 
-gt = elementwise("gt(a, b)", y="a > b", **TRUTH)
-ge = elementwise("ge(a, b)", y="a >= b", **TRUTH)
-lt = elementwise("lt(a, b)", y="a < b", **TRUTH)
-le = elementwise("le(a, b)", y="a <= b", **TRUTH)
-eq = elementwise("eq(a, b)", y="a == b", **TRUTH)
-ne = elementwise("ne(a, b)", y="a != b", **TRUTH)
+gt = truth("gt(a, b)", y="a > b")
+ge = truth("ge(a, b)", y="a >= b")
+lt = truth("lt(a, b)", y="a < b")
+le = truth("le(a, b)", y="a <= b")
+eq = truth("eq(a, b)", y="a == b")
+ne = truth("ne(a, b)", y="a != b")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from azuraforge.engine.device import Array
 from azuraforge.engine.ops.op import Shape, op
 from azuraforge.engine.ops.sample import Sample, normal
 from azuraforge.errors import ShapeError
@@ -23,19 +26,19 @@ def _product(a: Shape, b: Shape) -> Shape:
     return (*np.broadcast_shapes(a[:-2], b[:-2]), *rows, *columns)
 
 
-def _matrix(x, x_shape, axis):  # type: ignore[no-untyped-def]
+def _matrix(x: Array, x_shape: Shape, axis: int) -> Array:
     """A vector operand as the matrix it stands for."""
     return x if len(x_shape) > 1 else x[..., None] if axis else x[None]
 
 
-def _left(xp, g, b, a_shape, b_shape):  # type: ignore[no-untyped-def]
+def _left(xp: Any, g: Array, b: Array, a_shape: Shape, b_shape: Shape) -> Array:
     g = g[..., None] if len(b_shape) == 1 else g
     g = g[..., None, :] if len(a_shape) == 1 else g
     ga = g @ _matrix(b, b_shape, 1).swapaxes(-1, -2)
     return ga[..., 0, :] if len(a_shape) == 1 else ga
 
 
-def _right(xp, g, a, a_shape, b_shape):  # type: ignore[no-untyped-def]
+def _right(xp: Any, g: Array, a: Array, a_shape: Shape, b_shape: Shape) -> Array:
     g = g[..., None] if len(b_shape) == 1 else g
     g = g[..., None, :] if len(a_shape) == 1 else g
     gb = _matrix(a, a_shape, 0).swapaxes(-1, -2) @ g
@@ -70,7 +73,7 @@ def _linear(x: Shape, w: Shape, b: Shape) -> Shape:
     return (*x[:-1], w[0])
 
 
-def _linear_forward(xp, x, w, b, y):  # type: ignore[no-untyped-def]
+def _linear_forward(xp: Any, x: Array, w: Array, b: Array, y: Array) -> None:
     xp.matmul(x, w.T, out=y)
     y += b
 

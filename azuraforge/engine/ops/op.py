@@ -250,20 +250,36 @@ def elementwise(
     signature: str,
     *,
     y: str,
-    dtypes: Mapping[str, str] | None = None,
     domain: tuple[float, float] = (-3.0, 3.0),
     extremes: tuple[float, ...] = (-1e4, -100.0, 100.0, 1e4),
     **grads: str,
 ) -> Op:
     """Declare an elementwise op by formulas: `y`, and one per input for its gradient.
 
-    `domain` is where samples are drawn from, `extremes` are added to them one by one. An op of
-    truth values has `dtypes={"y": "bool"}` and no gradients.
+    `domain` is where samples are drawn from, `extremes` are added to them one by one.
     """
-    name, inputs, defaults, outputs, _ = _signature(f"{signature} -> y")
-    is_smooth = "bool" not in (dtypes or {}).values()
-    if set(grads) != (set(inputs) if is_smooth else set()):
+    name, inputs, *_ = _signature(f"{signature} -> y")
+    if set(grads) != set(inputs):
         raise TypeError(f"op {name}: gradients are for {sorted(grads)}, the inputs are {inputs}")
+    samples = elementwise_samples(len(inputs), domain, extremes)
+    return _of_formulas(signature, y, grads, samples, {})
+
+
+def truth(signature: str, *, y: str) -> Op:
+    """Declare an elementwise op of truth values, which has no gradients."""
+    _, inputs, *_ = _signature(f"{signature} -> y")
+    samples = elementwise_samples(len(inputs), (-3.0, 3.0), ())
+    return _of_formulas(signature, y, {}, samples, {"y": "bool"})
+
+
+def _of_formulas(
+    signature: str,
+    y: str,
+    grads: Mapping[str, str],
+    samples: tuple[Sample, ...],
+    dtypes: Mapping[str, str],
+) -> Op:
+    name, inputs, defaults, outputs, _ = _signature(f"{signature} -> y")
     formulas = {key: Formula.parse(text, ("g", "y", *inputs)) for key, text in grads.items()}
     value = Formula.parse(y, inputs)
     lowered = value.lower()
@@ -277,11 +293,10 @@ def elementwise(
         Gradient((key,), formula.lower(), formula.names) for key, formula in formulas.items()
     )
     shape = _broadcast(inputs)
-    samples = elementwise_samples(len(inputs), domain, extremes)
     return _declare(
         Op(
             name, inputs, defaults, outputs, shape, forward, gradients, False,
-            dtypes or {}, False, None, samples, f"{signature} = {y}",
+            dtypes, False, None, samples, f"{signature} = {y}",
         )
     )  # fmt: skip
 

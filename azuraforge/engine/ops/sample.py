@@ -1,4 +1,4 @@
-"""Samples: the operands an op is tested and benchmarked with, described where the op is declared."""
+"""Samples: the operands an op is tested and benchmarked with, declared beside the op."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Draw:
 
     def array(self, rng: np.random.Generator, dtype: Any = np.float64) -> Any:
         """The operand, drawn from `rng`; integers stay int64."""
+        values: Any
         match self.kind:
             case "fixed":
                 return np.array(self.value, dtype)
@@ -88,7 +89,10 @@ def elementwise_samples(
 ) -> tuple[Sample, ...]:
     """Equal shapes, each way of broadcasting, empty, scalar, and every extreme value."""
     low, high = domain
-    draw = lambda *shape: uniform(*shape, low=low, high=high)
+
+    def draw(*shape: int) -> Draw:
+        return uniform(*shape, low=low, high=high)
+
     shapes: list[tuple[tuple[int, ...], ...]] = [((3, 4),) * operands, ((),) * operands]
     shapes.append(((0, 3),) * operands)
     if operands == 2:
