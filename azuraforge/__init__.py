@@ -10,7 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from azuraforge.actors import Predictor, Registry, Trainer, Tuner, connect
+    from azuraforge.actors.predictor import Predictor
+    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.runtime import connect
+    from azuraforge.actors.trainer import Trainer
+    from azuraforge.actors.tuner import Tuner
     from azuraforge.engine import Tensor, manual_seed, nn, no_grad, optim, tensor
     from azuraforge.schema.specs import RunSpec, StudySpec
 
@@ -21,11 +25,11 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "manual_seed": "azuraforge.engine",
     "no_grad": "azuraforge.engine",
     "tensor": "azuraforge.engine",
-    "Predictor": "azuraforge.actors",
-    "Registry": "azuraforge.actors",
-    "Trainer": "azuraforge.actors",
-    "Tuner": "azuraforge.actors",
-    "connect": "azuraforge.actors",
+    "Predictor": "azuraforge.actors.predictor",
+    "Registry": "azuraforge.actors.registry",
+    "Trainer": "azuraforge.actors.trainer",
+    "Tuner": "azuraforge.actors.tuner",
+    "connect": "azuraforge.actors.runtime",
     "RunSpec": "azuraforge.schema.specs",
     "StudySpec": "azuraforge.schema.specs",
 }

@@ -8,7 +8,7 @@ unchanged in both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 from azuraforge.schema.events import LAST_EVENTS, Event, JournalEntry, Telemetry
@@ -101,12 +101,22 @@ class Handles(Protocol):
         """
         ...
 
+    async def join(self, run: str) -> RunRecord:
+        """Wait until a run started by this runtime has ended.
+
+        Raises: NotFoundError for a run it did not start; what kept the run from being written down
+                (a full disk), or ended it without a word (a killed Trainer).
+        """
+        ...
+
     async def predict(self, name: str, request: PredictRequest) -> PredictReply:
         """Predict with a registered model; its Predictor is kept for the next call."""
         ...
 
-    async def run_study(self, spec: StudySpec) -> StudyRecord:
-        """Run a study to its end."""
+    async def run_study(
+        self, spec: StudySpec, on_change: Callable[[StudyRecord], None] | None = None
+    ) -> StudyRecord:
+        """Run a study to its end; `on_change` is told of every trial that began or ended."""
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Trainer, Tuner, Registry and Predictor as plain classes, and the two runtimes they live in."""

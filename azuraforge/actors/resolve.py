@@ -1,0 +1,39 @@
+"""A spec made whole: its plugin loaded, its config checked and every default written out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import structs
+
+from azuraforge import plugin as plugins
+from azuraforge.engine.device import array_module
+from azuraforge.engine.random import Generator
+from azuraforge.plugin import Example, Plugin
+from azuraforge.schema.config import PluginConfig, configure, values_of
+from azuraforge.schema.specs import RunSpec
+
+
+def resolve(spec: RunSpec) -> tuple[RunSpec, Plugin[Any], PluginConfig]:
+    """The spec with its whole config, its plugin, and the config as the plugin's own struct.
+
+    Raises: NotFoundError, PluginError, ConfigError; DeviceError for a device that does not work.
+    """
+    plugin = plugins.load(spec.plugin)
+    config = configure(plugin.config, spec.config)
+    array_module(spec.device)
+    return structs.replace(spec, config=values_of(config)), plugin, config
+
+
+def task_generator(spec: RunSpec) -> Generator:
+    """The generator a plugin's `build` and `examples` get: the same one for the same seed."""
+    return Generator(spec.seed).child("task")
+
+
+def examples(spec: RunSpec, count: int) -> list[Example]:
+    """`count` rows of the test split of a run with this spec, with their truth.
+
+    Raises: as `resolve`; DataError.
+    """
+    _, plugin, config = resolve(spec)
+    return plugin.examples(config, task_generator(spec), count)

@@ -1,0 +1,256 @@
+"""The Trainer: a spec in, the numbered events of its run out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from azuraforge.actors.resolve import resolve, task_generator
+from azuraforge.engine.nn import Module
+from azuraforge.engine.optim import SGD, Adam, Optimizer
+from azuraforge.engine.random import Generator, using
+from azuraforge.engine.threads import set_threads
+from azuraforge.engine.train import Epoch, Loop, Step
+from azuraforge.errors import NonFiniteError
+from azuraforge.plugin import Task
+from azuraforge.schema.config import OptimizerConfig
+from azuraforge.schema.events import (
+    CheckpointSaved,
+    EpochFinished,
+    Event,
+    Intervened,
+    Metrics,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    RunStopped,
+    StepFinished,
+    Telemetry,
+)
+from azuraforge.schema.specs import RunSpec, spec_hash
+from azuraforge.store.blobs import BlobStore, MemoryBlobs
+from azuraforge.store.tensors import decode, encode
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """How a run in this process ended: its best model, and what is known of it."""
+
+    state: str  # finished or stopped
+    model: Module
+    best_epoch: int
+    validation: Metrics
+    test: Metrics  # empty where the run was stopped
+    epochs: list[EpochFinished]
+
+
+class Trainer:
+    """Trains what a spec says; iterate it for the events of the run, in the journal's order.
+
+    `checkpoint` names a blob of an earlier Trainer of the same spec: the events then go on with
+    that CheckpointSaved, equal to what the earlier one gave from there on. `seq` is the number of
+    the latest event. `clock` (seconds) serves telemetry alone.
+
+    Raises: NotFoundError, PluginError, ConfigError, DeviceError for a spec that cannot be run.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        *,
+        blobs: BlobStore | None = None,
+        checkpoint: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.spec, self._plugin, self._config = resolve(spec)
+        self._blobs = blobs if blobs is not None else MemoryBlobs()
+        self._resume_from = checkpoint
+        self._clock = clock
+        self._stop_reason: str | None = None
+        self._loop: Loop | None = None
+        self._began = 0.0
+        self._first_step = 0
+        self.seq = 0
+
+    def stop(self, reason: str) -> None:
+        """Ask for an end after the present step; may be called from another thread."""
+        self._stop_reason = reason
+
+    def run(self, on_event: Callable[[Event], None] | None = None) -> RunResult:
+        """Train to the end in this process. Raises: what the run failed of."""
+        events = []
+        for event in self:
+            events.append(event)
+            if on_event is not None:
+                on_event(event)
+        loop = self._loop
+        assert loop is not None  # a run without a loop has raised
+        last = events[-1]
+        return RunResult(
+            state="finished" if isinstance(last, RunFinished) else "stopped",
+            model=loop.model,
+            best_epoch=loop.best_epoch,
+            validation=loop.best_validation,
+            test=last.test if isinstance(last, RunFinished) else {},
+            epochs=[event for event in events if isinstance(event, EpochFinished)],
+        )
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events of the run; one that fails ends with RunFailed, then raises its error."""
+        events = self._events()
+        while True:
+            try:
+                event = next(events, None)
+            except Exception as error:  # a plugin may raise anything; none of it is swallowed
+                self.seq += 1
+                step = self._loop.step if self._loop else 0
+                yield RunFailed(step=step, kind=type(error).__name__, error=str(error))
+                raise
+            if event is None:
+                return
+            self.seq += 1
+            yield event
+
+    @property
+    def telemetry(self) -> Telemetry | None:
+        """How fast the run goes just now; None before its first step."""
+        loop = self._loop
+        done = loop.step - self._first_step if loop else 0
+        if loop is None or done == 0:
+            return None
+        elapsed = max(self._clock() - self._began, 1e-9)
+        return Telemetry(
+            step=loop.step,
+            elapsed_s=elapsed,
+            samples_per_s=done * loop.batch_size / elapsed,
+            eta_s=(loop.steps - loop.step) * elapsed / done,
+        )
+
+    def _events(self) -> Iterator[Event]:
+        set_threads(self.spec.threads)
+        task = self._build()
+        loop = self._loop = self._new_loop(task)
+        if self._resume_from is None:
+            yield self._started(task, loop)
+        else:
+            yield self._resumed(loop, self._resume_from)
+        self._began, self._first_step = self._clock(), loop.step
+        for happened in loop:
+            yield _event_of(happened)
+            if isinstance(happened, Epoch):
+                yield self._checkpoint(loop, happened.epoch)
+            if self._stop_reason is not None and loop.step < loop.steps:
+                yield from self._stopped(loop, happened.epoch, self._stop_reason)
+                return
+        yield self._finished(task, loop)
+
+    def _build(self) -> Task:
+        with using(Generator(self.spec.seed).child("init")):
+            return self._plugin.build(self._config, task_generator(self.spec))
+
+    def _new_loop(self, task: Task) -> Loop:
+        training = self._config.training
+        return Loop(
+            model=task.model.to(self.spec.device),
+            optimizer=_optimizer(self._config.optim, task.model),
+            loss=task.loss,
+            metrics=task.metrics,
+            train=task.train,
+            validation=task.validation,
+            monitor=task.monitor,
+            mode=task.mode,
+            epochs=training.epochs,
+            batch_size=training.batch_size,
+            generator=Generator(self.spec.seed).child("loop"),
+            device=self.spec.device,
+        )
+
+    def _started(self, task: Task, loop: Loop) -> RunStarted:
+        return RunStarted(
+            spec_hash=spec_hash(self.spec),
+            model=self.spec.model or task.name,
+            monitor=task.monitor,
+            mode=task.mode,
+            parameters=sum(math.prod(p.shape) for p in task.model.parameters()),
+            samples={
+                "train": len(task.train),
+                "validation": len(task.validation),
+                "test": len(task.test),
+            },
+            epochs=loop.epochs,
+            steps=loop.steps,
+            threads=self.spec.threads,
+            unit=task.unit,
+        )
+
+    def _checkpoint(self, loop: Loop, epoch: int) -> CheckpointSaved:
+        arrays, values = loop.state_dict()
+        metadata = {"spec": spec_hash(self.spec), "seq": self.seq, "epoch": epoch, "loop": values}
+        sha256 = self._blobs.put(encode(arrays, metadata))
+        return CheckpointSaved(step=loop.step, epoch=epoch, sha256=sha256)
+
+    def _resumed(self, loop: Loop, sha256: str) -> CheckpointSaved:
+        arrays, metadata = decode(self._blobs.get(sha256))
+        loop.load_state_dict(arrays, metadata["loop"])
+        self.seq = metadata["seq"]
+        return CheckpointSaved(step=loop.step, epoch=metadata["epoch"], sha256=sha256)
+
+    def _stopped(self, loop: Loop, epoch: int, reason: str) -> Iterator[Event]:
+        yield Intervened(step=loop.step, command="stop", reason=reason)
+        saved = self._checkpoint(loop, epoch)
+        yield saved
+        yield RunStopped(step=loop.step, reason=reason, checkpoint=saved.sha256)
+
+    def _finished(self, task: Task, loop: Loop) -> RunFinished:
+        loop.model.load_state_dict(loop.best_weights)
+        test = loop.evaluate(task.test)
+        metadata = {
+            "plugin": self.spec.plugin,
+            "plugin_version": self._plugin.version,
+            "config": self.spec.config,
+            "state": task.state,
+        }
+        return RunFinished(
+            step=loop.step,
+            best_epoch=loop.best_epoch,
+            validation=_finite(loop.best_validation, "validation"),
+            test=_finite(test, "test"),
+            weights=self._blobs.put(encode(loop.best_weights, metadata)),
+        )
+
+
+def _event_of(happened: Step | Epoch) -> Event:
+    if isinstance(happened, Step):
+        return StepFinished(
+            step=happened.step,
+            epoch=happened.epoch,
+            loss=happened.loss,
+            lr=happened.lr,
+            grad_norm=happened.grad_norm,
+            metrics=_finite(happened.metrics, f"step {happened.step}"),
+        )
+    return EpochFinished(
+        epoch=happened.epoch,
+        step=happened.step,
+        train=_finite(happened.train, f"epoch {happened.epoch}, training"),
+        validation=_finite(happened.validation, f"epoch {happened.epoch}, validation"),
+        is_best=happened.is_best,
+    )
+
+
+def _finite(metrics: Metrics, where: str) -> Metrics:
+    """The metrics as plain floats. Raises: NonFiniteError naming the first that is NaN or Inf."""
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise NonFiniteError(f"{where}: the metric {name!r} is {value}")
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def _optimizer(config: OptimizerConfig, model: Module) -> Optimizer:
+    settings: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
+    if config.name == "sgd":
+        return SGD(model.parameters(), momentum=config.momentum, **settings)
+    return Adam(model.parameters(), **settings)
