@@ -15,34 +15,43 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from azuraforge.engine.device import Array, module_of
+from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.op import Op, Shape
 from azuraforge.errors import GradientError, NonFiniteError, ShapeError
 
 if TYPE_CHECKING:
     from azuraforge.engine.tensor import Tensor
 
+Source = tuple["Node | Tensor", int]  # a node and which of its outputs, or a leaf
+
 _records: ContextVar[bool] = ContextVar("azuraforge_records", default=True)
-_checks: ContextVar[bool] = ContextVar("azuraforge_checks", default=False)
+_watches: ContextVar[bool] = ContextVar("azuraforge_watches", default=False)
 
 
 class Node:
     """One applied op; `sources[i]` is where operand i came from, None if it needs no gradient."""
 
-    __slots__ = ("kept", "op", "shapes", "sources", "types")
+    __slots__ = ("how", "kept", "op", "shapes", "sources", "types")
 
     def __init__(
         self,
         op: Op,
-        sources: list[tuple[Node, int] | Tensor | None],
-        kept: dict[str, Any],
-        shapes: list[Shape],
+        how: Implementation,
+        sources: list[Source | None],
+        arrays: Sequence[Array],
         outputs: Sequence[Array],
+        attributes: tuple[Any, ...],
     ) -> None:
         self.op = op
+        self.how = how
         self.sources = sources
-        self.kept: dict[str, Any] | None = kept
-        self.shapes = shapes
-        self.types = [(o.shape, o.dtype) for o in outputs[: op.returned]]
+        self.shapes = [a.shape if hasattr(a, "shape") else () for a in arrays]
+        self.types = [(y.shape, y.dtype) for y in outputs]
+        row = (
+            *op.operands(arrays), *outputs, *attributes,
+            *op.operands(self.shapes), *(shape for shape, _ in self.types),
+        )  # fmt: skip
+        self.kept: tuple[Any, ...] | None = how.keep(row)
 
 
 @contextmanager
@@ -63,38 +72,35 @@ def is_grad_enabled() -> bool:
 @contextmanager
 def detect_anomaly() -> Iterator[None]:
     """Within the block, the first op that makes NaN or Inf raises NonFiniteError and is named."""
-    token = _checks.set(True)
+    token = _watches.set(True)
     try:
         yield
     finally:
-        _checks.reset(token)
+        _watches.reset(token)
 
 
-def check_finite(op: Op, results: Sequence[Array], shapes: Sequence[Shape], what: str) -> None:
-    """In anomaly mode, raise NonFiniteError if `op` made a number that is not finite."""
-    if not _checks.get():
-        return
+def is_watched() -> bool:
+    """Whether what ops make is to be checked."""
+    return _watches.get()
+
+
+def check_finite(name: str, results: Sequence[Array], shapes: Sequence[Shape]) -> None:
+    """Raise NonFiniteError if the op made a number that is not finite."""
     for result in results:
         bad = result.size - int(np.isfinite(result).sum()) if result.dtype.kind == "f" else 0
         if bad:
             given = ", ".join(map(str, shapes))
             raise NonFiniteError(
-                f"{what} {op.name} made {bad} of {result.size} numbers NaN or Inf "
-                f"(operands {given}); it is the first op that did"
+                f"{name} made {bad} of {result.size} numbers NaN or Inf (operands {given}); "
+                "it is the first op that did"
             )
 
 
-def record(
-    op: Op, inputs: Sequence[Tensor | Any], arrays: Sequence[Array],
-    outputs: Sequence[Array], attributes: dict[str, Any],
-) -> Node:  # fmt: skip
-    """The node of an applied op, holding what its gradients want and no more."""
-    by_name = op.by_name(arrays) | dict(zip(op.outputs, outputs, strict=True))
-    kept = {name: by_name[name] for name in op.retained} | attributes
-    shapes = [np.shape(array) for array in arrays]
-    kept.update({f"{name}_shape": shape for name, shape in op.by_name(shapes).items()})
-    kept.update({f"{n}_shape": o.shape for n, o in zip(op.outputs, outputs, strict=True)})
-    return Node(op, [_source(x) for x in inputs], kept, shapes, outputs)
+def source(x: Tensor) -> Source | None:
+    """Where the gradient of `x` goes: to an output of a node, or to the leaf itself."""
+    if not x.requires_grad:
+        return None
+    return (x if x.node is None else x.node), x.place
 
 
 def backward(root: Node, place: int, g: Array, *, retain_graph: bool = False) -> None:
@@ -103,35 +109,30 @@ def backward(root: Node, place: int, g: Array, *, retain_graph: bool = False) ->
     Raises: GradientError if the graph was already used up; NonFiniteError in anomaly mode.
     """
     waiting = _uses(root)
-    arrived: dict[Node, list[Array | None]] = {root: [None] * len(root.types)}
+    arrived: dict[Node, list[Array | None]] = {root: [None] * root.op.returned}
     arrived[root][place] = g
     ready = [root]
     with np.errstate(all="ignore"):
         while ready:
             node = ready.pop()
-            gradients = _node_gradients(node, arrived.pop(node))
-            for source, gx in zip(node.sources, gradients, strict=True):
-                if source is None or gx is None:
+            outer = arrived.pop(node, None)  # None: nothing above it had a gradient to give
+            gradients = [None] * len(node.sources) if outer is None else _gradients(node, outer)
+            for target, gx in zip(node.sources, gradients, strict=True):
+                if target is None:
                     continue
-                if not isinstance(source, tuple):
-                    source.accumulate(gx)
+                below, output = target
+                if not isinstance(below, Node):
+                    if gx is not None:
+                        below.accumulate(gx)
                     continue
-                below, output = source
-                slots = arrived.setdefault(below, [None] * len(below.types))
-                slots[output] = gx if slots[output] is None else slots[output] + gx
-            for source in node.sources:
-                if isinstance(source, tuple):
-                    waiting[source[0]] -= 1
-                    if waiting[source[0]] == 0 and source[0] in arrived:
-                        ready.append(source[0])
+                if gx is not None:
+                    slots = arrived.setdefault(below, [None] * below.op.returned)
+                    slots[output] = gx if slots[output] is None else slots[output] + gx
+                waiting[below] -= 1
+                if waiting[below] == 0:
+                    ready.append(below)
             if not retain_graph:
                 node.kept = None
-
-
-def _source(x: Any) -> tuple[Node, int] | Tensor | None:
-    if not getattr(x, "requires_grad", False):
-        return None
-    return x if x.node is None else (x.node, x.place)
 
 
 def _uses(root: Node) -> dict[Node, int]:
@@ -139,9 +140,9 @@ def _uses(root: Node) -> dict[Node, int]:
     uses = {root: 0}
     stack = [root]
     while stack:
-        for source in stack.pop().sources:
-            if isinstance(source, tuple):
-                node = source[0]
+        for target in stack.pop().sources:
+            if target is not None and isinstance(target[0], Node):
+                node = target[0]
                 if node not in uses:
                     uses[node] = 0
                     stack.append(node)
@@ -149,24 +150,26 @@ def _uses(root: Node) -> dict[Node, int]:
     return uses
 
 
-def _node_gradients(node: Node, outer: list[Array | None]) -> list[Array | None]:
+def _gradients(node: Node, outer: list[Array | None]) -> list[Array | None]:
     if node.kept is None:
         raise GradientError(
             f"backward: the graph through {node.op.name} was used up by an earlier backward(); "
             "pass retain_graph=True to that one to go through it again"
         )
     xp = module_of(next(g for g in outer if g is not None))
-    filled = [
+    arriving = [
         xp.zeros(shape, dtype) if g is None else g.astype(dtype, copy=False)
-        for g, (shape, dtype) in zip(outer, node.types, strict=True)
+        for g, (shape, dtype) in zip(outer, node.types, strict=False)
     ]
-    needs = [source is not None for source in node.sources]
-    gradients = node.op.input_gradients(xp, needs, filled, node.kept)
+    needs = [target is not None for target in node.sources]
+    gradients = node.how.input_gradients(xp, needs, arriving, node.kept)
     reached = [
-        None if g is None or not need else unbroadcast(g, shape)
-        for g, need, shape in zip(gradients, needs, node.shapes, strict=True)
+        None if gx is None or not need else unbroadcast(gx, shape)
+        for gx, need, shape in zip(gradients, needs, node.shapes, strict=True)
     ]
-    check_finite(node.op, [g for g in reached if g is not None], node.shapes, "the gradient of")
+    if is_watched():
+        made = [gx for gx in reached if gx is not None]
+        check_finite(f"the gradient of {node.op.name}", made, node.shapes)
     return reached
 
 

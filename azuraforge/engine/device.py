@@ -6,6 +6,7 @@ and does not work is a DeviceError that says why.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -34,6 +35,22 @@ def module_of(array: Array) -> Any:
     if isinstance(array, np.ndarray | np.generic | int | float | bool):
         return np
     return _cupy()
+
+
+def common_module(name: str, operands: Sequence[Any]) -> Any:
+    """The module whose functions take all these operands. Raises: DeviceError where they differ."""
+    found = None
+    for x in operands:
+        if isinstance(x, int | float | np.generic):
+            continue
+        xp = np if isinstance(x, np.ndarray) else module_of(x)
+        if found is not None and xp is not found:
+            raise DeviceError(
+                f"{name}: operands are on {', '.join(map(device_of, operands))}; "
+                "bring them to one device with .to('cuda') or .to('cpu')"
+            )
+        found = xp
+    return np if found is None else found
 
 
 def device_of(array: Array) -> DeviceName:

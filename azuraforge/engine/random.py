@@ -88,7 +88,10 @@ class Generator:
         else:
             unit = (self.words(count, xp) >> xp.uint32(8)).astype(xp.float32)
             unit *= xp.float32(2.0**-24)
-        return (low + (high - low) * unit).reshape(shape).astype(dtype, copy=False)
+        if (low, high) != (0.0, 1.0):
+            unit = low + (high - low) * unit
+            unit = xp.minimum(unit, xp.nextafter(unit.dtype.type(high), unit.dtype.type(low)))
+        return unit.reshape(shape).astype(dtype, copy=False)
 
     def normal(
         self,
@@ -114,7 +117,7 @@ class Generator:
 
     def integers(self, low: int, high: int, shape: tuple[int, ...], xp: Any = np) -> Array:
         """Whole numbers from low to high - 1 (bias below (high - low) / 2**53)."""
-        return xp.floor(self.uniform(shape, low, high, np.float64, xp)).astype(xp.int64)
+        return xp.floor(self.uniform(shape, 0, high - low, np.float64, xp)).astype(xp.int64) + low
 
     def permutation(self, count: int) -> Array:
         """0 … count - 1 in random order. Shape: -> (count,) int64"""

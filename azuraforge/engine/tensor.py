@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,7 @@ from azuraforge.engine.device import Array, array_module, device_of, module_of, 
 from azuraforge.engine.ops import elementwise, matmul, reduce
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.op import Op
-from azuraforge.errors import GradientError, ShapeError
-
-__all__ = ["Array", "Tensor", "tensor"]
+from azuraforge.errors import DTypeError, GradientError, ShapeError
 
 
 class Tensor:
@@ -24,6 +23,7 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "data", "grad", "node", "place", "requires_grad")
+    __array_ufunc__ = None  # so that `array + tensor` asks the tensor
 
     def __init__(self, data: Array, requires_grad: bool = False) -> None:
         self.data = data
@@ -36,15 +36,18 @@ class Tensor:
     def __apply_op__(op: Op, inputs: Sequence[Any], attributes: dict[str, Any]) -> Any:
         """Run `op` on the operands' arrays, and record it where an operand needs a gradient."""
         bound = op.bind(inputs, attributes)
-        arrays = [_array_of(x) for x in inputs]
-        outputs = op.run(arrays, bound)
-        autograd.check_finite(op, outputs, [np.shape(a) for a in arrays], "the op")
+        arrays = [x.data if isinstance(x, Tensor) else _operand(op, x) for x in inputs]
+        how = op.implementation(arrays, bound)
+        outputs = op.run(arrays, bound, how)
+        if autograd.is_watched():
+            autograd.check_finite(op.name, outputs, [np.shape(a) for a in arrays])
         results = [Tensor(output) for output in outputs[: op.returned]]
-        needs = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
-        if needs and op.gradients and autograd.is_grad_enabled():
-            node = autograd.record(op, inputs, arrays, outputs, bound)
-            for place, result in enumerate(results):
-                result.node, result.place, result.requires_grad = node, place, True
+        if how.gradients and autograd.is_grad_enabled():
+            sources = [autograd.source(x) if isinstance(x, Tensor) else None for x in inputs]
+            if any(sources):
+                node = autograd.Node(op, how, sources, arrays, outputs, bound)
+                for place, result in enumerate(results):
+                    result.node, result.place, result.requires_grad = node, place, True
         return results[0] if op.returned == 1 else tuple(results)
 
     @property
@@ -92,7 +95,7 @@ class Tensor:
                 "only a single number has the gradient 1 by itself"
             )
         xp = module_of(self.data)
-        g = xp.ones_like(self.data) if gradient is None else _array_of(gradient)
+        g = xp.ones_like(self.data) if gradient is None else gradient.data
         if np.shape(g) != self.shape:
             raise ShapeError(f"backward: gradient {np.shape(g)} for a tensor {self.shape}")
         if self.node is None:
@@ -247,8 +250,12 @@ class Tensor:
         return self.permute(*dims)
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-        end = end_dim % self.ndim + 1 if self.ndim else 0
-        return self.reshape(*self.shape[:start_dim], -1, *self.shape[end:])
+        """Axes start_dim to end_dim as one."""
+        if not self.ndim:
+            return self.reshape(1)
+        start, end = start_dim % self.ndim, end_dim % self.ndim + 1
+        joined = math.prod(self.shape[start:end])
+        return self.reshape(*self.shape[:start], joined, *self.shape[end:])
 
     def __getitem__(self, index: Any) -> Tensor:
         parts = index if isinstance(index, tuple) else (index,)
@@ -259,6 +266,9 @@ class Tensor:
         flags = ", requires_grad=True" if self.requires_grad else ""
         body = np.array2string(put(self.data, "cpu"), precision=4, separator=", ", prefix="tensor(")
         return f"tensor({body}, dtype={self.dtype}, device={self.device!r}{flags})"
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -299,8 +309,17 @@ def _tensor(result: Any) -> Tensor:
     return result
 
 
-def _array_of(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
+def _operand(op: Op, x: Any) -> Any:
+    """A plain operand as ops take it: an array, or a Python number, which adapts to the arrays."""
+    if type(x) is np.float64:  # a Python float too, which must not turn float32 into float64
+        return float(x)
+    if isinstance(x, float | int):
+        return x
+    if not hasattr(x, "__array_ufunc__"):
+        raise DTypeError(
+            f"{op.name}: operand {x!r} is {type(x).__name__}; allowed: Tensor, array, number"
+        )
+    return x
 
 
 def _flat(sizes: tuple[Any, ...]) -> tuple[int, ...]:

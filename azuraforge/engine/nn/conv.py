@@ -26,8 +26,8 @@ class Conv2d(Module):
         kernel_size: int | Pair,
         stride: int | Pair = 1,
         padding: int | Pair = 0,
-        bias: bool = True,
         *,
+        bias: bool = True,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()

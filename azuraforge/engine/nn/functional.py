@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-import numpy as np
-
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.ops import conv, elementwise, index, loss, matmul, pool
 from azuraforge.engine.random import Generator, default_generator
@@ -69,8 +67,9 @@ def dropout(
         return x
     generator = generator or default_generator()
     mask = generator.bernoulli(x.shape, 1 - p, x.dtype, module_of(x.data))
-    kept: Tensor = x * (mask / np.asarray(max(1 - p, np.finfo(x.dtype).tiny), x.dtype))
-    return kept
+    if p < 1:
+        mask /= 1 - p
+    return x * Tensor(mask)
 
 
 def embedding(indices: Tensor | Array, weight: Tensor) -> Tensor:

@@ -34,6 +34,8 @@ class Module:
         return self.forward(*inputs)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        for owned in (self._parameters, self._modules) if "_modules" in self.__dict__ else ():
+            owned.pop(name, None)
         if isinstance(value, Parameter):
             self._parameters[name] = value
         elif isinstance(value, Module):

@@ -14,6 +14,7 @@ from azuraforge.engine.ops import recurrent
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
+from azuraforge.errors import ShapeError
 
 State = tuple[Tensor, Tensor]
 
@@ -58,8 +59,11 @@ class LSTM(Module):
                 setattr(self, f"{name}_l{layer}", parameter)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        if x.ndim != 3:
+            raise ShapeError(f"LSTM: input {x.shape}; allowed: three axes, of which one the batch")
         y = x.transpose(0, 1) if self.batch_first else x
-        h, c = state or self._zeros(y)
+        h, c = self._zeros(y) if state is None else state
+        self._check(y, h, c)
         ends: list[State] = []
         for layer in range(self.num_layers):
             if layer:
@@ -78,6 +82,11 @@ class LSTM(Module):
         shape = (self.num_layers, x.shape[1], self.hidden_size)
         zeros = Tensor(module_of(x.data).zeros(shape, x.dtype))
         return zeros, zeros
+
+    def _check(self, x: Tensor, h: Tensor, c: Tensor) -> None:
+        expected = (self.num_layers, x.shape[1], self.hidden_size)
+        if h.shape != expected or c.shape != expected:
+            raise ShapeError(f"LSTM: states {h.shape} and {c.shape}; allowed: {expected}")
 
     def extra_repr(self) -> str:
         return f"hidden_size={self.hidden_size}, num_layers={self.num_layers}"

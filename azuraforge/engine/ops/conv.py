@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.ops.op import Shape, op
+from azuraforge.engine.ops.declare import op
+from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.ops.sample import Sample, normal
 from azuraforge.errors import ShapeError
 

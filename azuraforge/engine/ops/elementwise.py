@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azuraforge.engine.ops.op import elementwise, truth
+from azuraforge.engine.ops.declare import elementwise, truth
 
 add = elementwise("add(a, b)", y="a + b", a="g", b="g")
 sub = elementwise("sub(a, b)", y="a - b", a="g", b="-g")
@@ -11,7 +11,7 @@ div = elementwise("div(a, b)", y="a / b", a="g / b", b="-g * y / b", domain=(0.5
 pow = elementwise(
     "pow(a, b)",
     y="a ** b",
-    a="g * b * a ** (b - 1)",
+    a="0 if b == 0 else g * b * a ** (b - 1)",
     b="0 if a == 0 else g * y * log(a)",
     domain=(0.5, 3.0),
     extremes=(),
@@ -37,7 +37,7 @@ abs = elementwise("abs(x)", y="abs(x)", x="g * sign(x)")
 square = elementwise("square(x)", y="x * x", x="2 * g * x")
 tanh = elementwise("tanh(x)", y="tanh(x)", x="g * (1 - y * y)")
 sigmoid = elementwise("sigmoid(x)", y="0.5 * tanh(0.5 * x) + 0.5", x="g * y * (1 - y)")
-relu = elementwise("relu(x)", y="maximum(x, 0)", x="g if y > 0 else 0")
+relu = elementwise("relu(x)", y="maximum(x, 0)", x="0 if y <= 0 else g")
 
 gt = truth("gt(a, b)", y="a > b")
 ge = truth("ge(a, b)", y="a >= b")

@@ -56,9 +56,11 @@ class Formula:
         tree = ast.parse(text, mode="eval").body
         return cls(text, tuple(dict.fromkeys(_names(tree, known, text))), tree)
 
-    def lower(self) -> Callable[..., Any]:
-        """`f(xp, *names, out=None)`: array arithmetic, the last step writing to `out` if given."""
-        source = f"lambda xp, {', '.join((*self.names, 'out=None'))}: {_outermost(self.tree)}"
+    def lower(self, out: str | None = None) -> Callable[..., Any]:
+        """`f(xp, *names)`: array arithmetic; with `out`, one more parameter that it writes to."""
+        parameters = ", ".join(("xp", *self.names, *([out] if out else [])))
+        body = _written(self.tree, out) if out else _lowered(self.tree)
+        source = f"lambda {parameters}: {body}"
         function: Callable[..., Any] = eval(source, {})  # noqa: S307  of nodes parse() checked
         return function
 
@@ -87,17 +89,13 @@ def _names(tree: ast.expr, known: tuple[str, ...], text: str) -> list[str]:
     return [name for part in parts for name in _names(part, known, text)]
 
 
-def _outermost(tree: ast.expr) -> str:
-    """The lowered expression whose last call writes to `out`."""
+def _written(tree: ast.expr, out: str) -> str:
+    """The lowered expression, whose last step writes to `out`."""
     match tree:
-        case ast.Name(id=name):
-            return f"{name} if out is None else xp.add({name}, 0, out=out)"
-        case ast.Constant(value=value):
-            return f"{value!r} if out is None else xp.copyto(out, {value!r})"
-        case ast.IfExp():  # where() has no out
-            return f"{_lowered(tree)} if out is None else xp.copyto(out, {_lowered(tree)})"
+        case ast.Name() | ast.Constant() | ast.IfExp():  # where() has no out
+            return f"xp.copyto({out}, {_lowered(tree)})"
         case _:
-            return f"{_lowered(tree)[:-1]}, out=out)"
+            return f"{_lowered(tree)[:-1]}, out={out})"
 
 
 def _lowered(tree: ast.expr) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.ops.op import op
+from azuraforge.engine.ops.declare import op
 from azuraforge.engine.ops.sample import Sample, integers, normal
 from azuraforge.errors import ShapeError
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from azuraforge.engine.device import Array
 from azuraforge.engine.ops.conv import Pair, padded, windows_of
-from azuraforge.engine.ops.op import Shape, op
+from azuraforge.engine.ops.declare import op
+from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.ops.sample import Sample, distinct
 from azuraforge.errors import ShapeError
 
@@ -59,7 +60,7 @@ max_pool2d = op(
     shape=_shape,
     forward=_forward,
     grads={"x": _gradient},
-    dtypes={"_index": "uint8"},
+    dtypes={"_index": lambda: "uint8"},
     samples=(
         Sample(distinct(2, 3, 4, 6), kernel_size=(2, 2), stride=(2, 2)),
         Sample(distinct(1, 2, 7, 7), kernel_size=(3, 2), stride=(2, 1), padding=(1, 1)),

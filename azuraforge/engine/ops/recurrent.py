@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.ops.op import Shape, op
+from azuraforge.engine.ops.declare import op
+from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.ops.sample import Draw, Sample, normal
 from azuraforge.errors import ShapeError
 

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.ops.op import Shape, op
+from azuraforge.engine.ops.declare import op
+from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.ops.sample import Sample, distinct, normal
 from azuraforge.errors import ShapeError
 
@@ -24,6 +25,13 @@ def _reduced(x: Shape, axis: Axis, keepdims: bool) -> Shape:
     axes = _axes(x, axis)
     kept = (1 if i in axes else n for i, n in enumerate(x))
     return tuple(n for i, n in enumerate(kept) if keepdims or i not in axes)
+
+
+def _filled(x: Shape, axis: Axis, keepdims: bool) -> Shape:
+    """As _reduced, for a reduction that has no value over no numbers."""
+    if any(x[a] == 0 for a in _axes(x, axis)):
+        raise ShapeError(f"there is nothing to reduce along axis {axis} of shape {x}")
+    return _reduced(x, axis, keepdims)
 
 
 def _keep(g: Array, x_shape: Shape, axis: Axis) -> Array:
@@ -52,16 +60,17 @@ sum = op(
     grads={
         "x": lambda xp, g, x_shape, axis: xp.broadcast_to(_keep(g, x_shape, axis), x_shape),
     },
+    dtypes={"y": lambda common: common if common.kind == "f" else "int64"},  # truth values count
     samples=_SAMPLES,
 )
 
 mean = op(
     "mean(x, *, axis=None, keepdims=False) -> y",
-    shape=_reduced,
+    shape=_filled,
     forward=lambda xp, x, y, axis, keepdims: xp.mean(x, axis, out=y, keepdims=keepdims),
     grads={
         "x": lambda xp, g, x_shape, y_shape, axis: xp.broadcast_to(
-            _keep(g, x_shape, axis) * (math.prod(y_shape) / math.prod(x_shape)), x_shape
+            _keep(g, x_shape, axis) / (math.prod(x_shape) // max(math.prod(y_shape), 1)), x_shape
         ),
     },
     samples=_SAMPLES,
@@ -69,7 +78,7 @@ mean = op(
 
 amax = op(
     "amax(x, *, axis=None, keepdims=False) -> y",
-    shape=_reduced,
+    shape=_filled,
     forward=lambda xp, x, y, axis, keepdims: xp.amax(x, axis, out=y, keepdims=keepdims),
     grads={"x": _max_gradient},
     samples=(
@@ -81,7 +90,7 @@ amax = op(
 
 logsumexp = op(
     "logsumexp(x, *, axis, keepdims=False) -> y",
-    shape=_reduced,
+    shape=_filled,
     forward=lambda xp, x, y, axis, keepdims: _logsumexp(xp, x, y, axis),
     grads={
         "x": lambda xp, g, x, y, axis: (
@@ -105,9 +114,9 @@ def _logsumexp(xp: Any, x: Array, y: Array, axis: Axis) -> None:
 
 argmax = op(
     "argmax(x, *, axis=None) -> y",
-    shape=lambda x, axis: _reduced(x, axis, False),
+    shape=lambda x, axis: _filled(x, axis, False),
     forward=lambda xp, x, y, axis: xp.copyto(y, xp.argmax(x, axis)),
     grads={"x": None},
-    dtypes={"y": "int64"},
+    dtypes={"y": lambda: "int64"},
     samples=(Sample(distinct(3, 4)), Sample(distinct(2, 3, 4), axis=1)),
 )

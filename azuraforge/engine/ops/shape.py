@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import Array, device_of, put
-from azuraforge.engine.ops.op import Shape, op
+from azuraforge.engine.ops.declare import op
+from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.ops.sample import Sample, normal
 from azuraforge.errors import ShapeError
 
@@ -16,8 +17,11 @@ from azuraforge.errors import ShapeError
 def _reshaped(x: Shape, shape: Shape) -> Shape:
     known = math.prod(n for n in shape if n != -1)
     size = math.prod(x)
-    fits = size % known == 0 if -1 in shape and known else known == size
-    if not fits or shape.count(-1) > 1:
+    if -1 not in shape:
+        fits = known == size
+    else:
+        fits = shape.count(-1) == 1 and known > 0 and size % known == 0
+    if not fits or any(n < -1 for n in shape):
         raise ShapeError(f"{x} holds {size} elements, which do not fit into {shape}")
     return tuple(size // known if n == -1 else n for n in shape)
 
@@ -71,6 +75,7 @@ cast = op(
     forward=lambda xp, x, dtype: x.astype(dtype),
     grads={"x": lambda xp, g: g},  # brought to x's type on arrival
     is_view=True,
+    dtypes={"y": lambda dtype: dtype},
     samples=(Sample(normal(3, 4), dtype="float64"),),
 )
 

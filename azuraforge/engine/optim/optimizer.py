@@ -16,7 +16,7 @@ class Optimizer:
     buffers: tuple[str, ...] = ()  # names of the arrays kept per parameter, of its shape
 
     def __init__(self, params: Iterable[Tensor], *, lr: float, weight_decay: float = 0.0) -> None:
-        if lr <= 0 or weight_decay < 0:
+        if not lr > 0 or not weight_decay >= 0:
             raise ConfigError(
                 f"{type(self).__name__}: lr {lr}, weight_decay {weight_decay}; "
                 "allowed: lr > 0, weight_decay >= 0"

@@ -66,7 +66,8 @@ class Loop:
     batch_size: int
     generator: Generator
     device: str = "cpu"
-    step: int = 0
+    step: int = 0  # updates done
+    epoch: int = 0  # passes done, their validation included
     best_epoch: int = 0
     best_validation: Metrics = field(default_factory=dict)
     best_weights: dict[str, Array] = field(default_factory=dict)
@@ -85,11 +86,11 @@ class Loop:
 
     def __iter__(self) -> Iterator[Step | Epoch]:
         """Go on from the present step to the end. Raises: NonFiniteError."""
-        while self.step < self.steps:
-            epoch, done = divmod(self.step, len(self.loader))
-            for batch in self.loader.batches(epoch + 1, done):
-                yield self._train_step(epoch + 1, batch)
-            yield self._end_epoch(epoch + 1)
+        while self.epoch < self.epochs:
+            done = self.step - self.epoch * len(self.loader)
+            for batch in self.loader.batches(self.epoch + 1, done):
+                yield self._train_step(batch)
+            yield self._end_epoch()
 
     def evaluate(self, dataset: TensorDataset) -> Metrics:
         """Loss and metrics over a whole dataset, dropout off."""
@@ -100,12 +101,15 @@ class Loop:
                 x, target, *_ = dataset[start : start + EVALUATION_ROWS]
                 output = self.model(self._tensor(x))
                 total += self.loss(output, put(target, self.device)).item() * len(x)
-                outputs.append(output.numpy())
+                outputs.append(output.detach().numpy())
         found = self.metrics(np.concatenate(outputs), dataset)
         return {"loss": total / len(dataset), **found}
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Arrays, and plain values: all that decides how the loop goes on."""
+        """Arrays, and plain values: all that decides how the loop goes on.
+
+        The arrays are those in use: save or copy them before the next step.
+        """
         optimizer = self.optimizer.state_dict()
         arrays = {
             **{f"model.{key}": array for key, array in self.model.state_dict().items()},
@@ -114,6 +118,8 @@ class Loop:
         }
         values = {
             "step": self.step,
+            "epoch": self.epoch,
+            "lr": self.optimizer.lr,
             "optimizer_step": optimizer["step"],
             "noise": list(self.noise.state),
             "best_epoch": self.best_epoch,
@@ -127,14 +133,16 @@ class Loop:
         self.model.load_state_dict(_below(arrays, "model."))
         optimizer = {"step": values["optimizer_step"], **_below(arrays, "optim.")}
         self.optimizer.load_state_dict(optimizer)
+        self.optimizer.lr = values["lr"]
         self.step = values["step"]
+        self.epoch = values["epoch"]
         self.noise = Generator(*values["noise"])
         self.best_epoch = values["best_epoch"]
         self.best_validation = dict(values["best_validation"])
         self.best_weights = {key: array.copy() for key, array in _below(arrays, "best.").items()}
         self._sums = dict(values["sums"])
 
-    def _train_step(self, epoch: int, batch: tuple[Array, ...]) -> Step:
+    def _train_step(self, batch: tuple[Array, ...]) -> Step:
         noise = self.noise.state
         loss, output = self._forward_backward(batch)
         norm = _gradient_norm(self.optimizer)
@@ -144,13 +152,11 @@ class Loop:
         self.step += 1
         rows = len(batch[0])
         metrics = self.metrics(output, TensorDataset(*batch))
-        if self.step % len(self.loader) == 1 or len(self.loader) == 1:
-            self._sums = {}
         for key, value in {"loss": loss, "rows": 1.0, **metrics}.items():
             self._sums[key] = self._sums.get(key, 0.0) + value * rows
         return Step(
             step=self.step,
-            epoch=epoch,
+            epoch=self.epoch + 1,
             loss=loss,
             lr=self.optimizer.lr,
             grad_norm=norm,
@@ -174,8 +180,9 @@ class Loop:
         for key, array in self.model.state_dict().items():
             if not bool(module_of(array).isfinite(array).all()):
                 raise NonFiniteError(f"{where}; parameter {key} is not finite before the step")
-        if not np.isfinite(np.asarray(put(batch[0], "cpu"), np.float64)).all():
-            raise NonFiniteError(f"{where}; the batch itself holds NaN or Inf")
+        for array in batch:
+            if array.dtype.kind == "f" and not bool(module_of(array).isfinite(array).all()):
+                raise NonFiniteError(f"{where}; the batch itself holds NaN or Inf")
         self.noise = Generator(*noise)
         try:
             with detect_anomaly():
@@ -184,7 +191,7 @@ class Loop:
             raise NonFiniteError(f"{where}; {error}") from None
         raise NonFiniteError(f"{where}; no single op made it: the gradient norm overflowed")
 
-    def _end_epoch(self, epoch: int) -> Epoch:
+    def _end_epoch(self) -> Epoch:
         rows = self._sums["rows"]
         train = {key: total / rows for key, total in self._sums.items() if key != "rows"}
         validation = self.evaluate(self.validation)
@@ -192,10 +199,12 @@ class Loop:
             raise ConfigError(f"monitor {self.monitor!r} is not among {sorted(validation)}")
         is_best = not self.best_epoch or self._better(validation)
         if is_best:
-            self.best_epoch, self.best_validation = epoch, validation
+            self.best_epoch, self.best_validation = self.epoch + 1, validation
             self.best_weights = {k: a.copy() for k, a in self.model.state_dict().items()}
+        self._sums = {}
+        self.epoch += 1
         return Epoch(
-            epoch=epoch, step=self.step, train=train, validation=validation, is_best=is_best
+            epoch=self.epoch, step=self.step, train=train, validation=validation, is_best=is_best
         )
 
     def _better(self, validation: Metrics) -> bool:

@@ -1,0 +1,107 @@
+"""Declaring ops: `op` by functions, `elementwise` and `truth` by formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from azuraforge.engine.ops.formula import Formula
+from azuraforge.engine.ops.implementation import Gradients, Implementation
+from azuraforge.engine.ops.op import OPS, Op, Shape
+from azuraforge.engine.ops.sample import Sample, elementwise_samples
+from azuraforge.engine.ops.signature import Row, Signature, Wired
+
+
+def op(
+    signature: str,
+    *,
+    shape: Callable[..., Any],
+    forward: Callable[..., Any],
+    grads: Gradients,
+    dtypes: Mapping[str, Callable[..., Any]] | None = None,
+    is_view: bool = False,
+    kernel: str | None = None,
+    samples: tuple[Sample, ...] = (),
+) -> Op:
+    """Declare an op. A gradient of None says that the input has none (indices, targets).
+
+    `dtypes` gives the element type of outputs that do not have the common type of the inputs; its
+    functions get that type as `common`, and attributes.
+
+    Raises: TypeError at import for an input without a gradient, a name nobody knows, no samples,
+            or a name that is taken.
+    """
+    parsed = Signature.parse(signature)
+    try:
+        wired_shape = Wired(shape, parsed.inputs + parsed.attributes)
+        types = {
+            name: Wired(function, ("common", *parsed.attributes))
+            for name, function in (dtypes or {}).items()
+        }
+        reference = Implementation(parsed, forward, grads)
+    except TypeError as error:
+        raise TypeError(f"op {parsed.name}: {error}") from None
+    return _declared(Op(parsed, wired_shape, reference, types, is_view, kernel, samples, signature))
+
+
+def elementwise(
+    signature: str,
+    *,
+    y: str,
+    domain: tuple[float, float] = (-3.0, 3.0),
+    extremes: tuple[float, ...] = (-1e4, -100.0, 100.0, 1e4),
+    **grads: str,
+) -> Op:
+    """Declare an elementwise op by formulas: `y`, and one per input for its gradient.
+
+    `domain` is where samples are drawn from, `extremes` are added to them one by one.
+
+    Raises: TypeError at import, as `op` does, and for what the formula language does not have.
+    """
+    parsed = Signature.parse(f"{signature} -> y")
+    samples = elementwise_samples(len(parsed.inputs), domain, extremes)
+    formulas = {key: Formula.parse(text, ("g", "y", *parsed.inputs)) for key, text in grads.items()}
+    lowered: dict[str | Row, Any] = {key: formula.lower() for key, formula in formulas.items()}
+    return _of_formula(parsed, y, lowered, {}, samples)
+
+
+def truth(signature: str, *, y: str) -> Op:
+    """Declare an elementwise op of truth values, which has no gradients."""
+    parsed = Signature.parse(f"{signature} -> y")
+    samples = elementwise_samples(len(parsed.inputs), (-3.0, 3.0), ())
+    types = {"y": Wired(lambda: np.bool_, ())}
+    return _of_formula(parsed, y, dict.fromkeys(parsed.inputs), types, samples)
+
+
+def _of_formula(
+    signature: Signature,
+    y: str,
+    gradients: Gradients,
+    types: Mapping[str, Wired],
+    samples: tuple[Sample, ...],
+) -> Op:
+    try:
+        forward = Formula.parse(y, signature.inputs).lower(out="y")
+        reference = Implementation(signature, forward, gradients)
+    except TypeError as error:
+        raise TypeError(f"op {signature.name}: {error}") from None
+    shape = Wired(_broadcast, signature.inputs, signature.inputs)
+    text = f"{signature.name}({', '.join(signature.inputs)}) = {y}"
+    return _declared(Op(signature, shape, reference, types, False, None, samples, text))
+
+
+@lru_cache(maxsize=4096)  # a step asks for the same few again and again: 0.1 us instead of 3
+def _broadcast(*shapes: Shape) -> Shape:
+    return np.broadcast_shapes(*shapes)
+
+
+def _declared(op: Op) -> Op:
+    if not op.samples:
+        raise TypeError(f"op {op.name}: there are no samples to test it with")
+    if op.name in OPS:
+        raise TypeError(f"op {op.name} is declared twice")
+    OPS[op.name] = op
+    return op
