@@ -7,6 +7,7 @@ the service's schema, the terminal form and the check of what a person typed are
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -212,12 +213,19 @@ def _flatten(
 def _read(value: Any, hint: Any, optional: bool) -> Any:
     if optional and isinstance(value, str) and value.lower() in ("none", "null"):
         return None
+    found = msgspec.to_builtins(_converted(value, hint))
+    if isinstance(found, float) and not math.isfinite(found):
+        raise ValueError("NaN and Inf pass bounds, or stand where there are none")
+    return found
+
+
+def _converted(value: Any, hint: Any) -> Any:
     if not isinstance(value, str):
-        return msgspec.to_builtins(msgspec.convert(value, hint))
+        return msgspec.convert(value, hint)
     try:
-        return msgspec.to_builtins(msgspec.convert(value, hint, strict=False))
+        return msgspec.convert(value, hint, strict=False)
     except msgspec.ValidationError:
-        return msgspec.to_builtins(msgspec.convert(msgspec.json.decode(value.encode()), hint))
+        return msgspec.convert(msgspec.json.decode(value.encode()), hint)
 
 
 def _unknown(path: str, value: Any, leaves: Mapping[str, Any]) -> FieldProblem:
