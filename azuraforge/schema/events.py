@@ -18,7 +18,7 @@ class _Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     pass
 
 
-class RunStarted(_Event, tag="run-started"):
+class RunStarted(_Event, frozen=True, tag="run-started"):
     """The task is built; nothing is trained yet."""
 
     spec_hash: str
@@ -33,7 +33,7 @@ class RunStarted(_Event, tag="run-started"):
     unit: str = "samples"  # what the plugin calls its rows in progress lines: "images"
 
 
-class StepFinished(_Event, tag="step"):
+class StepFinished(_Event, frozen=True, tag="step"):
     """One optimizer step: `step` counts from 1 over the whole run, `epoch` from 1."""
 
     step: int
@@ -44,7 +44,7 @@ class StepFinished(_Event, tag="step"):
     metrics: Metrics = {}
 
 
-class EpochFinished(_Event, tag="epoch"):
+class EpochFinished(_Event, frozen=True, tag="epoch"):
     """An epoch with its means over the training batches and its validation metrics."""
 
     epoch: int
@@ -54,7 +54,7 @@ class EpochFinished(_Event, tag="epoch"):
     is_best: bool
 
 
-class CheckpointSaved(_Event, tag="checkpoint"):
+class CheckpointSaved(_Event, frozen=True, tag="checkpoint"):
     """Everything an exact resume needs is durable, as the blob of this name."""
 
     step: int
@@ -62,7 +62,7 @@ class CheckpointSaved(_Event, tag="checkpoint"):
     sha256: str
 
 
-class Intervened(_Event, tag="intervention"):
+class Intervened(_Event, frozen=True, tag="intervention"):
     """Somebody changed the run between two steps: `command` took effect after `step`."""
 
     step: int
@@ -70,7 +70,7 @@ class Intervened(_Event, tag="intervention"):
     reason: str = ""
 
 
-class RunFinished(_Event, tag="finished"):
+class RunFinished(_Event, frozen=True, tag="finished"):
     """Trained to the end; the best model is durable as the blob `weights`."""
 
     step: int
@@ -80,7 +80,7 @@ class RunFinished(_Event, tag="finished"):
     weights: str
 
 
-class RunFailed(_Event, tag="failed"):
+class RunFailed(_Event, frozen=True, tag="failed"):
     """The run cannot go on: `kind` is the class of the error, `error` its message."""
 
     step: int
@@ -88,7 +88,7 @@ class RunFailed(_Event, tag="failed"):
     error: str
 
 
-class RunStopped(_Event, tag="stopped"):
+class RunStopped(_Event, frozen=True, tag="stopped"):
     """Stopped on request; the last checkpoint is kept."""
 
     step: int
