@@ -1,0 +1,1 @@
+"""The HTTP service: `app.create_app(handles)` and `server.serve(handles, host, port)`."""

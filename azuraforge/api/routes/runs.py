@@ -1,0 +1,93 @@
+"""Runs: start, list, show, stop, and follow one as it happens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, SkipValidation
+from litestar.response.base import ASGIResponse
+
+from azuraforge.actors.handles import Handles, follow
+from azuraforge.api.event_stream import EventStreams
+from azuraforge.api.problems import problems
+from azuraforge.schema.events import JournalEntry, Telemetry
+from azuraforge.schema.records import ENDED, RunRecord, StopRequest
+from azuraforge.schema.specs import RunSpec
+
+
+@get("/v1/runs", responses=problems(400, 404, 503))
+async def list_runs(
+    handles: NamedDependency[SkipValidation[Handles]],
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+    before: Annotated[
+        str | None, QueryParameter(description="id of the last run of the page before")
+    ] = None,
+) -> list[RunRecord]:
+    """Runs, newest first."""
+    return await handles.registry.runs(limit, before)
+
+
+@post("/v1/runs", status_code=201, responses=problems(400, 404, 413, 415, 422, 503, 507))
+async def start_run(
+    handles: NamedDependency[SkipValidation[Handles]], data: JSONBody[RunSpec]
+) -> Response[RunRecord]:
+    """Start a run; `Location` is its address."""
+    run = await handles.start_run(data)
+    return Response(run, headers={"Location": f"/v1/runs/{run.id}"})
+
+
+@get("/v1/runs/{run:str}", responses=problems(400, 404, 503))
+async def show_run(
+    handles: NamedDependency[SkipValidation[Handles]], run: FromPath[str]
+) -> RunRecord:
+    """A run as it stands, by its id or the beginning of it."""
+    return await handles.registry.run(run)
+
+
+@post("/v1/runs/{run:str}/stop", status_code=202, responses=problems(400, 404, 409, 415, 422, 503))
+async def stop_run(
+    handles: NamedDependency[SkipValidation[Handles]],
+    run: FromPath[str],
+    data: JSONBody[StopRequest],
+) -> RunRecord:
+    """Ask a run to stop: it does after its present step."""
+    return await handles.registry.request_stop(run, data.reason)
+
+
+@get(
+    "/v1/runs/{run:str}/events",
+    responses={
+        200: ResponseSpec(
+            JournalEntry | Telemetry,
+            description="Server-sent events. The data of a message is a journal entry, its number "
+            "the id, its tag the name; or telemetry, without an id. `end` comes after the last.",
+            media_type="text/event-stream",
+            generate_examples=False,
+        ),
+        204: ResponseSpec(None, description="The run has ended and has no event after that"),
+        **problems(400, 404, 503),
+    },
+)
+async def run_events(
+    handles: NamedDependency[SkipValidation[Handles]],
+    streams: NamedDependency[SkipValidation[EventStreams]],
+    run: FromPath[str],
+    after: Annotated[
+        int, QueryParameter(ge=0, lt=10**15, description="number of the last event known")
+    ] = 0,
+    last_event_id: Annotated[
+        str | None,  # as an int, Litestar would take 1e3 for a thousand
+        HeaderParameter(
+            name="Last-Event-ID", pattern="^[0-9]{1,15}$", description="goes before `after`"
+        ),
+    ] = None,
+) -> ASGIResponse:
+    """The run's events as they happen, from the one after the last known until the run ends."""
+    seq = after if last_event_id is None else int(last_event_id)
+    record = await handles.registry.run(run)
+    if record.state in ENDED and record.last_seq <= seq:
+        return ASGIResponse(status_code=204)  # tells a browser's EventSource not to come again
+    return streams.response(follow(handles.registry, record.id, seq))
