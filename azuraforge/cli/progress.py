@@ -97,10 +97,10 @@ class Progress:
 def heading(started: RunStarted) -> str:
     """What is about to be trained: sizes of data and model, length of the run."""
     rows = ", ".join(f"{count:,} {split}" for split, count in started.samples.items())
-    threads = "1 thread" if started.threads == 1 else f"{started.threads} threads"
     return (
-        f"{started.model}: {started.parameters:,} parameters; {rows} {started.unit}; "
-        f"{started.epochs} epochs of {started.steps // started.epochs:,} steps on {threads}"
+        f"{started.model}: {_count(started.parameters, 'parameter')}; {rows} {started.unit}; "
+        f"{_count(started.epochs, 'epoch')} of {_count(started.steps // started.epochs, 'step')} "
+        f"on {_count(started.threads, 'thread')}"
     )
 
 
@@ -120,19 +120,22 @@ def epoch_row(event: EpochFinished, started: RunStarted, telemetry: Telemetry | 
 def live_line(
     event: StepFinished, started: RunStarted, telemetry: Telemetry | None, width: int
 ) -> str:
-    """The present step in less than `width` columns; what does not fit is left out at the end."""
-    step_width = len(f"{started.steps:,}")
-    parts = [
-        f"epoch {event.epoch}/{started.epochs}",
-        f"step {event.step:{step_width},}/{started.steps:,}",
-        _pairs({"loss": event.loss, **event.metrics}, started.monitor),
-    ]
-    if telemetry:
-        parts += [_speed(telemetry, started), f"ETA {duration(telemetry.eta_s)}"]
-    while len("  ".join(parts)) >= width and len(parts) > 1:
-        parts.pop()
-    with_bar = "  ".join([parts[0], _bar(event.step, started.steps), *parts[1:]])
-    line = with_bar if len(with_bar) < width else "  ".join(parts)
+    """The present step in less than `width` columns; what does not fit is left out."""
+    epoch = f"epoch {event.epoch}/{started.epochs}"
+    step = f"step {event.step:{len(f'{started.steps:,}')},}/{started.steps:,}"
+    pairs = _pairs({"loss": event.loss, **event.metrics}, started.monitor)
+    speed = _speed(telemetry, started) if telemetry else ""
+    eta = f"ETA {duration(telemetry.eta_s)}" if telemetry else ""
+    for parts in (  # the fullest that fits
+        [epoch, _bar(event.step, started.steps), step, pairs, speed, eta],
+        [epoch, step, pairs, speed, eta],
+        [step, pairs, speed, eta],
+        [step, pairs, eta],
+        [step, eta],
+    ):
+        line = "  ".join(filter(None, parts))
+        if len(line) < width:
+            return line
     return line[: max(0, width - 1)]  # a line that wrapped could not be erased
 
 
@@ -145,6 +148,10 @@ def headline(metrics: Mapping[str, float], monitor: str) -> str | None:
 def _pairs(metrics: Mapping[str, float], monitor: str) -> str:
     keys = [key for key in ("loss", headline(metrics, monitor)) if key in metrics]
     return " ".join(f"{key} {number(float(metrics[key]))}" for key in keys if key)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _speed(telemetry: Telemetry, started: RunStarted) -> str:

@@ -65,11 +65,16 @@ def registration(model: ModelVersion, champion: ModelVersion) -> str:
     told = f"registered: {model.name} version {model.version}"
     if champion.version == model.version:
         return f"{told}, now champion"
-    ours, theirs = (m.validation.get(model.monitor) for m in (model, champion))
+    if (champion.monitor, champion.mode) != (model.monitor, model.mode):
+        return (
+            f"{told}; champion stays version {champion.version}: it was judged by "
+            f"{champion.monitor}, this one by {model.monitor}, and the two do not compare"
+        )
+    ours, theirs = (m.validation[model.monitor] for m in (model, champion))
     aim = "higher" if model.mode == "max" else "lower"
     return (
         f"{told}; champion stays version {champion.version}: validation {model.monitor} "
-        f"{_value(theirs)} there, {_value(ours)} here, {aim} is better"
+        f"{number(theirs)} there, {number(ours)} here, {aim} is better"
     )
 
 
@@ -108,10 +113,6 @@ def _mode(metric: str) -> Literal["min", "max"] | None:
     if any(word in words for word in ERRORS):
         return "min"
     return "max" if any(word in words for word in SCORES) else None
-
-
-def _value(value: float | None) -> str:
-    return "unknown" if value is None else number(float(value))
 
 
 def _is_scalar(value: object) -> bool:

@@ -112,6 +112,23 @@ def test_the_live_line_tells_step_loss_accuracy_speed_and_time_left() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("width", "kept"),
+    [
+        (104, ["epoch", "[", "step", "loss", "images/s", "ETA"]),
+        (80, ["epoch", "step", "loss", "images/s", "ETA"]),
+        (70, ["step", "loss", "images/s", "ETA"]),
+        (60, ["step", "loss", "ETA"]),
+        (30, ["step", "ETA"]),
+    ],
+)
+def test_on_a_narrow_terminal_the_time_left_is_kept_longest(width: int, kept: list[str]) -> None:
+    line = live_line(step(17), STARTED, TELEMETRY, width)
+
+    known = ["epoch", "[", "step", "loss", "images/s", "ETA"]
+    assert [word for word in known if word in line] == kept
+
+
 @given(st.integers(1, 200), st.integers(1, 170))
 def test_the_live_line_never_wraps(width: int, number: int) -> None:
     assert len(live_line(step(number), STARTED, TELEMETRY, width)) < width

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from azuraforge.cli.results import (
     better,
@@ -107,6 +108,14 @@ def test_a_version_that_did_not_become_champion_is_told_why() -> None:
         "registered: images version 2; champion stays version 1: validation accuracy "
         "0.9900 there, 0.9800 here, higher is better"
     )
+
+
+def test_versions_judged_by_different_metrics_are_not_compared() -> None:
+    by_loss = structs.replace(version(1, 0.99), monitor="loss", mode="min")
+
+    told = registration(version(2, 0.98), by_loss)
+
+    assert told.endswith("judged by loss, this one by accuracy, and the two do not compare")
 
 
 def test_predictions_are_shown_beside_the_truth() -> None:

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from azuraforge.cli.main import main
+
+
+@pytest.mark.usefixtures("toy", "broken")
+def test_a_broken_plugin_is_listed_with_its_error_and_hurts_no_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["plugins", "--json"]) == 0
+
+    listed = {info["name"]: info for info in json.loads(capsys.readouterr().out)}
+    assert "no_such_module" in listed["broken"]["error"]
+    assert listed["toy"]["error"] is None
+    assert listed["toy"]["version"] == "1.2"
+
+
+@pytest.mark.usefixtures("toy", "broken")
+def test_the_list_tells_a_summary_or_the_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins"]) == 0
+
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["toy"].endswith("a toy")
+    assert "no_such_module" in lines["broken"]
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_plugin_is_shown_with_its_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins", "toy"]) == 0
+
+    told = capsys.readouterr().out
+    lines = {line.split()[0]: line for line in told.splitlines() if line}
+    assert "required" in lines["path"]
+    assert "a file of rows" in lines["path"]
+    assert "a whole number >= 1 and <= 64" in lines["width"]
+    assert "one of round, square" in lines["shape"]
+    assert "0.001" in lines["optim.lr"]
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_plugin_that_does_not_import_cannot_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins", "broken"]) == 2
+
+    assert "no_such_module" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_plugin_that_is_not_there_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins", "toi"]) == 4
+
+    assert "did you mean toy?" in capsys.readouterr().err
