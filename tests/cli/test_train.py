@@ -136,10 +136,10 @@ def test_a_home_that_cannot_be_used_is_told_before_the_runtime_starts(
 
 
 def test_a_loss_that_is_no_number_fails_the_run_with_its_step(tmp_path: Path) -> None:
-    words = ["--set", "optim.name=sgd", "--set", "optim.lr=100", "--home", str(tmp_path)]
+    words = ["--set", "optim.name=sgd", "--set", "optim.lr=100", "--set", "optim.momentum=0.99"]
 
     done = subprocess.run(
-        [*AZURAFORGE, "train", "images", *SHORT, *words],
+        [*AZURAFORGE, "train", "images", *SHORT, *words, "--home", str(tmp_path)],
         capture_output=True,
         check=False,
         timeout=60,
