@@ -111,13 +111,14 @@ class Database:
     def _explained(self, engine: Engine) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            reason = EXPLANATIONS.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
+        except (DBAPIError, sqlite3.Error) as error:  # the latter from a pragma
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            reason = EXPLANATIONS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
             if reason is None:
                 raise
             engine.dispose()  # after a failed sync this descriptor's cache is not to be trusted
             raise HomeError(
-                f"{self.path}: {reason} ({error.orig}); nothing half-written was kept; "
+                f"{self.path}: {reason} ({cause}); nothing half-written was kept; "
                 "AZURAFORGE_HOME names another home folder"
             ) from error
 

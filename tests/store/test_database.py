@@ -219,6 +219,17 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
     assert (tmp_path / "registry.sqlite").read_text() == "dear diary " * 1000
 
 
+def test_a_file_that_is_spoilt_while_it_is_open_is_refused(tmp_path):
+    Database(tmp_path).close()
+    database = Database(tmp_path)
+    (tmp_path / "registry.sqlite").write_text("dear diary " * 1000)
+
+    with pytest.raises(HomeError, match=r"registry\.sqlite: it is not a database"):
+        add_run(database, "a")
+
+    database.close()
+
+
 def test_a_folder_in_the_place_of_the_database_is_refused(tmp_path):
     (tmp_path / "registry.sqlite").mkdir()
 
