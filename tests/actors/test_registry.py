@@ -3,11 +3,12 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azuraforge.actors.handles import RegistryHandle
@@ -221,6 +222,7 @@ def test_events_sent_again_are_dropped_and_the_new_ones_among_them_kept(registry
     assert [entry.event for entry in registry.events(run, 1)] == [step(1), step(2), step(3)]
 
 
+@settings(max_examples=25)
 @given(cuts=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=8))
 def test_however_portions_overlap_the_journal_is_the_same(tmp_path_factory, cuts):
     registry = Registry(tmp_path_factory.getbasetemp())
@@ -501,14 +503,31 @@ def test_two_processes_that_append_at_once_both_have_all_they_were_acknowledged(
     for run in names:
         registry.append(run, 1, [started()])
 
-    processes = [appender(tmp_path, run, 2, 200) for run in names]
+    processes = [appender(tmp_path, run, 2, 100) for run in names]
     for process in processes:
         process.communicate(timeout=120)
 
     assert [process.returncode for process in processes] == [0, 0]
     for run in names:
         events = [entry.event for entry in registry.events(run)]
-        assert events == [started(), *map(step, range(1, 201))]
+        assert events == [started(), *map(step, range(1, 101))]
+
+
+def test_one_registry_serves_many_threads(registry):
+    names = [registry.create_run(SPEC).id for _ in range(4)]
+
+    def train(run: str) -> list[JournalEntry]:
+        registry.append(run, 1, [started()])
+        for number in range(1, 20):
+            registry.append(run, number + 1, [step(number)])
+            registry.report(run, TELEMETRY)
+        return registry.events(run)
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        journals = list(threads.map(train, names))
+
+    for journal in journals:
+        assert [entry.event for entry in journal] == [started(), *map(step, range(1, 20))]
 
 
 def test_after_a_kill_every_acknowledged_event_is_there_once_and_the_run_goes_on(
