@@ -171,13 +171,15 @@ class Registry:
             record = folded(record, event, at)
         end = events[-1]
         if isinstance(end, RunFinished):
-            version = _register(db, stored.number, record, end)
+            version = _register(db, stored.number, record, end, at)
             record = structs.replace(record, model_version=version)
         runs.save(db, stored.number, record)
         return record
 
 
-def _register(db: Connection, run_number: int, record: RunRecord, end: RunFinished) -> int:
+def _register(
+    db: Connection, run_number: int, record: RunRecord, end: RunFinished, at: float
+) -> int:
     """Write down the finished run's model as the next version, champion if it is the best."""
     if record.model is None or record.monitor is None or record.mode is None:
         raise RefusedError(f"run {record.id}, event {record.last_seq}: finished but never started")
@@ -199,7 +201,7 @@ def _register(db: Connection, run_number: int, record: RunRecord, end: RunFinish
         mode=record.mode,
         validation=end.validation,
         test=end.test,
-        created_at=record.ended_at or 0.0,
+        created_at=at,
     )
     models.add(db, run_number, version)
     champion = next((other for other in earlier if CHAMPION in other.aliases), None)
