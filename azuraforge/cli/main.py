@@ -112,7 +112,8 @@ def _tell(error: AzuraForgeError) -> int:
         for problem in problems:
             print(f"  {problem}", file=sys.stderr)
     else:
-        print(f"azuraforge: error: {error}", file=sys.stderr)
+        told = " ".join(str(error).split())  # a library's reason may come in lines of its own
+        print(f"azuraforge: error: {told}", file=sys.stderr)
     return error.exit_code
 
 

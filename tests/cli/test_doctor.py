@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,17 @@ def test_something_broken_is_status_1_and_told_with_what_to_do(
     at = next(i for i, line in enumerate(lines) if line.startswith("broken"))
     assert "AZURAFORGE_DATA" in lines[at]
     assert "-> set AZURAFORGE_DATA" in lines[at + 1]
+
+
+@pytest.mark.ray
+def test_deep_starts_a_ray_and_stops_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "azuraforge", "doctor", "--deep", "--home", str(tmp_path), "--json"],
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+
+    (ray,) = (check for check in json.loads(done.stdout) if check["name"] == "Ray start")
+    assert ray["state"] == "ok", ray["detail"]
+    assert done.returncode == 0

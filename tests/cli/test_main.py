@@ -10,7 +10,7 @@ import pytest
 
 from azuraforge.cli import main as command_line
 from azuraforge.cli.main import COMMANDS, main
-from azuraforge.errors import AzuraForgeError, ConfigError, FieldProblem, RefusedError
+from azuraforge.errors import AzuraForgeError, ConfigError, FieldProblem, RefusedError, ServiceError
 
 AZURAFORGE = [sys.executable, "-m", "azuraforge"]
 BUFFERED = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
@@ -108,6 +108,16 @@ def test_an_error_of_the_tree_is_one_line_and_its_own_exit_status(
     assert main(["runs"]) == 5
 
     assert capsys.readouterr().err == "azuraforge: error: run ab has ended\n"
+
+
+def test_an_error_in_several_lines_is_told_in_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raises(monkeypatch, ServiceError("Ray does not start:\n  no memory\n"))
+
+    assert main(["serve"]) == 3
+
+    assert capsys.readouterr().err == "azuraforge: error: Ray does not start: no memory\n"
 
 
 def test_several_problems_are_told_one_to_a_line(
