@@ -27,7 +27,7 @@ def declare(parser: ArgumentParser) -> None:
     )
     parser.add_argument("words", nargs="*", metavar="NAME", help="a plugin's name")
     parser.add_argument(
-        "--into", type=Path, default=Path(), metavar="DIR", help="folder for a new plugin's package"
+        "--into", type=Path, metavar="DIR", help="folder for a new plugin's package; default: this"
     )
     add_settings(parser)
     add_json(parser)
@@ -36,11 +36,16 @@ def declare(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     from azuraforge.errors import ConfigError
 
+    action = arguments.words[0] if arguments.words else None
+    if arguments.settings and action != "check":
+        raise ConfigError("--set: goes with `plugins check NAME`; `train` takes settings, too")
+    if arguments.into is not None and action != "new":
+        raise ConfigError("--into: goes with `plugins new NAME`")
     match arguments.words:
         case []:
             return _list(as_json=arguments.json)
         case ["new", name]:
-            return _write(name, arguments.into)
+            return _write(name, arguments.into or Path())
         case ["check", name]:
             return _check(name, dict(arguments.settings))
         case [name] if name not in ("new", "check"):

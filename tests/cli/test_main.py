@@ -84,6 +84,8 @@ def test_a_misspelt_command_is_answered_with_the_one_that_is_near(
         (["runs", "ab", "--events", "--stop"], "not allowed with"),
         (["plugins", "new"], "plugins new NAME"),
         (["plugins", "one", "two"], "plugins [NAME]"),
+        (["plugins", "images", "--set", "a=b"], "plugins check NAME"),
+        (["plugins", "check", "images", "--into", "."], "plugins new NAME"),
         (["tune", "images"], "--space"),
         (["--vesion"], "azuraforge --help"),
     ],

@@ -53,3 +53,20 @@ def test_a_plugin_that_is_not_there_is_not_found(capsys: pytest.CaptureFixture[s
     assert main(["plugins", "toi"]) == 4
 
     assert "did you mean toy?" in capsys.readouterr().err
+
+
+def test_a_plugin_that_keeps_the_contract_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins", "check", "images", "--set", "training.epochs=1"]) == 0
+
+    assert capsys.readouterr().out == "images: keeps the plugin contract\n"
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_plugin_that_breaks_the_contract_is_told_where(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["plugins", "check", "toy", "--set", "path=rows.csv"]) == 2
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("azuraforge: error: plugin 'toy'")
