@@ -177,11 +177,11 @@ def test_while_one_downloads_another_waits_and_then_has_its_file(
         monkeypatch.setattr(fcntl, "flock", lambda *args: (waits.set(), flock(*args)))
 
         waiting = pool.submit(fetch, NAME, sha256=SHA256, mirrors=[], folder="folder")
-        assert waits.wait(60)
+        assert waits.wait(10)
         (cache / NAME).write_bytes(CONTENT)
         flock(lock, fcntl.LOCK_UN)
 
-        assert waiting.result(60) == cache / NAME  # with no mirror to ask
+        assert waiting.result(10) == cache / NAME  # with no mirror to ask
 
 
 def test_a_cache_that_cannot_be_written_is_named(
