@@ -122,9 +122,14 @@ class Tensor:
         return Tensor(self.data)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Set whether backward() collects a gradient here. Raises: GradientError for a result."""
+        """Set whether backward() collects a gradient here.
+
+        Raises: GradientError for the result of an op, and for whole numbers.
+        """
         if self.node is not None:
             raise GradientError("requires_grad_: only a leaf can be told; use .detach() first")
+        if requires_grad and self.dtype.kind != "f":
+            raise GradientError(f"requires_grad_: {self.dtype} has no gradient; use .to('float32')")
         self.requires_grad = requires_grad
         return self
 
@@ -298,9 +303,7 @@ def tensor(
     array = xp.array(source, dtype=dtype)
     if dtype is None and array.dtype == np.float64 and not hasattr(source, "dtype"):
         array = array.astype(np.float32)
-    if requires_grad and array.dtype.kind != "f":
-        raise GradientError(f"tensor: {array.dtype} has no gradient; give dtype='float32'")
-    return Tensor(array, requires_grad)
+    return Tensor(array).requires_grad_(requires_grad)
 
 
 def _tensor(result: Any) -> Tensor:

@@ -13,8 +13,7 @@ from azuraforge.errors import ShapeError
 def _rows(xp: Any, w: Array, index: Array, y: Array) -> None:
     if index.size and (int(index.min()) < 0 or int(index.max()) >= len(w)):
         raise ShapeError(
-            f"embedding: index holds {int(index.min())} to {int(index.max())}; "
-            f"allowed: 0 to {len(w) - 1}"
+            f"index holds {int(index.min())} to {int(index.max())}; allowed: 0 to {len(w) - 1}"
         )
     xp.take(w, index, axis=0, out=y)
 

@@ -21,7 +21,7 @@ def _cross_entropy(xp: Any, x: Array, target: Array, y: Array, _softmax: Array) 
     classes = x.shape[1]
     if target.dtype.kind not in "iu" or int(target.min()) < 0 or int(target.max()) >= classes:
         raise ShapeError(
-            f"cross_entropy: target holds {target.min()} to {target.max()} as {target.dtype}; "
+            f"target holds {target.min()} to {target.max()} as {target.dtype}; "
             f"allowed: whole numbers 0 to {classes - 1}"
         )
     xp.subtract(x, x.max(1, keepdims=True), out=_softmax)

@@ -158,7 +158,7 @@ class Op:
     def _refusal(self, inputs: Sequence[Any], error: Exception) -> Exception:
         """The error to show where the forward function refused its operands."""
         if isinstance(error, EngineError):
-            return error
+            return type(error)(f"{self.name}: {error}")
         if isinstance(error, TypeError):
             kinds = ", ".join(str(np.result_type(x)) for x in inputs)
             return DTypeError(
