@@ -29,7 +29,8 @@ async def serve(handles: Handles, host: str, port: int, *, on_ready: Callable[[s
     Raises: ConfigError if the service cannot listen there.
     """
     try:
-        await serve_on(listen(host, port), handles, on_ready=on_ready)
+        with listen(host, port) as listener:
+            await serve_on(listener, handles, on_ready=on_ready)
     finally:
         await handles.close()
 
@@ -51,7 +52,7 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve_on(
     listener: socket.socket, handles: Handles, *, on_ready: Callable[[str], None]
 ) -> None:
-    """Serve on a listening socket, which is closed in the end; the handles stay open."""
+    """Serve on a listening socket until SIGINT, SIGTERM or cancelled; the handles stay open."""
     host, port, *_ = listener.getsockname()
     is_loopback = ipaddress.ip_address(host).is_loopback
     app = create_app(handles, allowed_hosts=LOOPBACK_NAMES if is_loopback else None)
