@@ -24,9 +24,10 @@ from azuraforge.schema.records import PluginInfo
 
 if TYPE_CHECKING:
     from azuraforge.engine.data import TensorDataset
+    from azuraforge.engine.device import Array
     from azuraforge.engine.nn import Module
     from azuraforge.engine.random import Generator
-    from azuraforge.engine.tensor import Array, Tensor
+    from azuraforge.engine.tensor import Tensor
 
 GROUP = "azuraforge.plugins"
 C = TypeVar("C", bound=PluginConfig)

@@ -1,4 +1,4 @@
-"""What is known: runs, models, plugins and predictions as the Registry and the service tell them."""
+"""What is known of runs, models, plugins and predictions, as Registry and service tell it."""
 
 from __future__ import annotations
 
