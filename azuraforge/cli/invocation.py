@@ -18,10 +18,10 @@ def command(*words: str, like: Namespace) -> str:
         shared += ["--home", str(like.home)]
     if words[0] in ("serve", "tui") and like.runtime != default_runtime():
         shared += ["--runtime", like.runtime]
-    return " ".join([_program(), shlex.join([*words, *shared])])
+    return " ".join([program(), shlex.join([*words, *shared])])
 
 
-def _program() -> str:
+def program() -> str:
     """`azuraforge` where the shell would find this very one, else the path it was called by."""
     called = sys.argv[0]
     if Path(called).name == "__main__.py":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -107,15 +108,14 @@ def details(info: PluginInfo) -> str:
 
 
 def _write(name: str, into: Path) -> int:
+    from azuraforge.cli.invocation import program
     from azuraforge.plugin_new import write_plugin
 
     folder = write_plugin(name, into)
     print(folder)
-    print(
-        f"next:\n  {sys.executable} -m pip install -e {folder}\n"
-        f"  azuraforge plugins check {name}\n  azuraforge train {name}",
-        file=sys.stderr,
-    )
+    install = shlex.join([sys.executable, "-m", "pip", "install", "-e", str(folder)])
+    lines = [install, f"{program()} plugins check {name}", f"{program()} train {name}"]
+    print("next:", *(f"  {line}" for line in lines), sep="\n", file=sys.stderr)
     return 0
 
 

@@ -14,6 +14,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(site)
+    monkeypatch.setenv("PYTHONPATH", str(site))  # for processes that a test starts
 
     def install(name: str, source: str) -> None:
         module = f"plugin_{name}_{abs(hash(site))}"  # modules stay in sys.modules between tests
@@ -44,6 +45,60 @@ class Plugin:
 
 plugin = Plugin()
 '''
+
+
+TRAINABLE = '''
+"""Points on a plane through the origin: a plugin that trains in a blink."""
+import numpy as np
+from azuraforge.engine import Tensor, nn, no_grad
+from azuraforge.engine.data import TensorDataset
+from azuraforge.engine.nn import functional as F
+from azuraforge.errors import DataError
+from azuraforge.plugin import Example, Task
+from azuraforge.schema.config import PluginConfig
+
+def splits(generator):
+    x = generator.child("data").normal((96, 2)).astype(np.float32)
+    y = (x @ np.array([[2.0], [-1.0]], np.float32)).astype(np.float32)
+    return [(x[i : i + 32], y[i : i + 32]) for i in (0, 32, 64)]
+
+def metrics(outputs, rows):
+    y = rows.arrays[1]
+    return {"mae": float(abs(outputs - y).mean()), "persistence_mae": float(abs(y).mean())}
+
+class Plugin:
+    name, summary, version, config = "plane", "a plane", "1.0", PluginConfig
+
+    def build(self, config, generator):
+        train, validation, test = (TensorDataset(*rows) for rows in splits(generator))
+        return Task(
+            name="plane", model=self.model(config, {}), train=train, validation=validation,
+            test=test, loss=F.mse_loss, metrics=metrics, monitor="mae", mode="min", unit="points",
+        )
+
+    def model(self, config, state):
+        return nn.Sequential(nn.Linear(2, 1))
+
+    def predict(self, model, config, state, inputs):
+        for i, point in enumerate(inputs):
+            if not isinstance(point, list) or len(point) != 2:
+                raise DataError(f"input {i}: {point!r}; allowed: two numbers")
+        with no_grad():
+            heights = model(Tensor(np.array(inputs, np.float32))).numpy()[:, 0]
+        return [{"height": float(h), "point": p} for h, p in zip(heights, inputs, strict=True)]
+
+    def examples(self, config, generator, count):
+        x, y = splits(generator)[2]
+        return [Example(input=p.tolist(), truth=float(h[0])) for p, h in zip(x, y)][:count]
+
+plugin = Plugin()
+'''
+
+
+@pytest.fixture
+def plane(install: Install) -> None:
+    """A plugin `plane` that trains: two inputs, one output, `mae` beside a baseline's."""
+    install("plane", TRAINABLE)
 
 
 @pytest.fixture

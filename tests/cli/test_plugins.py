@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,25 @@ def test_a_plugin_that_breaks_the_contract_is_told_where(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.startswith("azuraforge: error: plugin 'toy'")
+
+
+def test_a_new_plugin_is_written_and_told_with_what_to_do_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plugins", "new", "weather", "--into", str(tmp_path)]) == 0
+
+    told = capsys.readouterr()
+    assert told.out == f"{tmp_path / 'weather'}\n"
+    assert (tmp_path / "weather" / "pyproject.toml").is_file()
+    assert f"-m pip install -e {tmp_path / 'weather'}" in told.err
+    assert "plugins check weather" in told.err
+
+
+@pytest.mark.parametrize(("name", "status"), [("Weather!", 2), ("images", 5)])
+def test_a_name_that_cannot_be_a_new_plugins_leaves_nothing_behind(
+    name: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plugins", "new", name, "--into", str(tmp_path)]) == status
+
+    assert name in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -12,73 +12,77 @@ from azuraforge.cli.predict import read_inputs
 from azuraforge.errors import ConfigError
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the model digits:1."""
-    home = tmp_path_factory.mktemp("home")
+@pytest.fixture
+def home(tmp_path: Path, plane: None) -> Path:
+    """A home with the model plane:1."""
+    home = tmp_path / "home"
     short = ["--runtime", "local", "--set", "training.epochs=1", "--quiet", "--home", str(home)]
-    assert main(["train", "images", *short]) == 0
+    assert main(["train", "plane", *short]) == 0
     return home
 
 
-def ask(home: Path, *words: str) -> int:
-    return main(["predict", *words, "--home", str(home)])
+def ask(home: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """The exit status, stdout and stderr of a prediction."""
+    capsys.readouterr()  # the home's
+    status = main(["predict", *words, "--home", str(home)])
+    told = capsys.readouterr()
+    return status, told.out, told.err
 
 
 def test_unseen_examples_are_predicted_beside_their_truth(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ask(home, "digits", "--examples", "3") == 0
+    status, out, err = ask(home, capsys, "plane", "--examples", "3")
 
-    told = capsys.readouterr()
-    header, *rows, _ = told.out.splitlines()
-    assert header.split() == ["#", "label", "probability", "truth"]
-    assert [row.split()[-1] in ("ok", "wrong") for row in rows] == [True] * 3
-    assert told.err == "digits version 1\n"
+    header, *rows, note = out.splitlines()
+    assert (status, err) == (0, "plane version 1\n")
+    assert header.split() == ["#", "height", "truth"]
+    assert ["off by" in row for row in rows] == [True] * 3
+    assert note == "left out: point; --json has all"
 
 
 def test_json_holds_every_key_of_a_prediction(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ask(home, "digits:1", "--examples", "1", "--json") == 0
+    status, out, _ = ask(home, capsys, "plane:1", "--examples", "1", "--json")
 
-    reply = json.loads(capsys.readouterr().out)
-    assert (reply["model"], reply["version"]) == ("digits", 1)
-    assert len(reply["predictions"][0]["probabilities"]) == 10
+    reply = json.loads(out)
+    assert (status, reply["model"], reply["version"]) == (0, "plane", 1)
+    assert reply["predictions"][0].keys() == {"height", "point"}
 
 
 def test_inputs_come_from_a_file(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "inputs.json"
-    path.write_text(json.dumps([[[0] * 8] * 8, [[16] * 8] * 8]))
+    path.write_text("[[1, 2], [0.5, -1]]")
 
-    assert ask(home, "digits", str(path), "--json") == 0
+    status, out, _ = ask(home, capsys, "plane", str(path), "--json")
 
-    assert len(json.loads(capsys.readouterr().out)["predictions"]) == 2
+    assert status == 0
+    assert [one["point"] for one in json.loads(out)["predictions"]] == [[1, 2], [0.5, -1]]
 
 
 def test_an_input_that_does_not_fit_is_told_in_one_sentence(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "inputs.json"
-    path.write_text("[[[1, 2], [3, 4]]]")
+    path.write_text("[[1, 2], [3]]")
 
-    assert ask(home, "digits", str(path)) == 1
+    status, out, err = ask(home, capsys, "plane", str(path))
 
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("azuraforge: error: ")
-    assert told.err.count("\n") == 1
+    assert (status, out) == (1, "")
+    assert err == "azuraforge: error: input 1: [3]; allowed: two numbers\n"
 
 
-@pytest.mark.parametrize("named", ["nothing", "digits:9", "digits:best"])
+@pytest.mark.parametrize("named", ["nothing", "plane:9", "plane:best"])
 def test_a_model_that_is_not_there_is_not_found(
     named: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ask(home, named, "--examples", "1") == 4
+    status, _, err = ask(home, capsys, named, "--examples", "1")
 
-    assert "digits" in capsys.readouterr().err
+    assert status == 4
+    assert "plane" in err
 
 
 def test_inputs_come_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""`azuraforge train` from end to end, on real digits; where a signal is sent, as a process."""
+"""`azuraforge train` from end to end; where a signal is sent, as a process of its own."""
 
 from __future__ import annotations
 
@@ -15,21 +15,29 @@ import pytest
 
 from azuraforge.cli.main import main
 
-SHORT = ["--runtime", "local", "--set", "training.epochs=1"]
+pytestmark = pytest.mark.usefixtures("plane")
+TRAIN = ["train", "plane", "--runtime", "local", "--set", "optim.lr=0.1"]
+SHORT = ["--set", "training.epochs=3"]
+ENDLESS = ["--set", "training.epochs=100000", "--json"]
 AZURAFORGE = [sys.executable, "-m", "azuraforge"]
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
 def train(home: Path, *words: str) -> int:
-    return main(["train", "images", *SHORT, *words, "--home", str(home)])
+    return main([*TRAIN, *SHORT, *words, "--home", str(home)])
 
 
 @pytest.fixture
 def trained(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, str]:
     """What a short run printed to stdout and to stderr."""
     monkeypatch.setattr(sys, "argv", ["azuraforge/__main__.py"])
-    assert train(tmp_path) == 0
+    assert train(home) == 0
     told = capsys.readouterr()
     return told.out, told.err
 
@@ -37,11 +45,16 @@ def trained(
 def test_results_go_to_stdout_and_the_story_to_stderr(trained: tuple[str, str]) -> None:
     out, err = trained
 
-    assert "best epoch: 1 of 1" in out
-    assert "registered: digits version 1, now champion" in out
+    assert "best epoch: 3 of 3" in out
+    assert "metric   model  persistence  better" in out
+    assert "registered: plane version 1, now champion" in out
     assert [line.split()[0] for line in out.splitlines()[-11:-1]] == [str(n) for n in range(1, 11)]
-    assert "epoch 1/1  train loss" in err
-    assert " images/s" in err
+    assert "32 train, 32 validation, 32 test points; 3 epochs of 1 step on 1 thread" in err
+    assert [line[:9] for line in err.splitlines() if line.startswith("epoch")] == [
+        "epoch 1/3",
+        "epoch 2/3",
+        "epoch 3/3",
+    ]
 
 
 def test_a_log_holds_no_control_characters(trained: tuple[str, str]) -> None:
@@ -60,22 +73,22 @@ def test_the_commands_at_the_end_work_when_pasted(trained: tuple[str, str]) -> N
 
 
 def test_a_model_that_is_no_better_does_not_become_champion(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(tmp_path)
+    train(home)
     capsys.readouterr()
 
-    assert train(tmp_path, "--set", "optim.lr=1e-6") == 0
+    assert train(home, "--set", "optim.lr=1e-6") == 0
 
     told = capsys.readouterr().out
-    assert "registered: digits version 2; champion stays version 1: validation accuracy" in told
-    assert "higher is better" in told
+    assert "registered: plane version 2; champion stays version 1: validation mae" in told
+    assert "lower is better" in told
 
 
 def test_json_is_a_line_per_event_and_then_the_record(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train(tmp_path, "--json", "--quiet") == 0
+    assert train(home, "--json", "--quiet") == 0
 
     told = capsys.readouterr()
     *entries, record = [json.loads(line) for line in told.out.splitlines()]
@@ -87,9 +100,9 @@ def test_json_is_a_line_per_event_and_then_the_record(
 
 
 def test_the_model_is_registered_under_the_name_asked_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train(tmp_path, "--model", "mine", "--quiet") == 0
+    assert train(home, "--model", "mine", "--quiet") == 0
 
     assert "registered: mine version 1" in capsys.readouterr().out
 
@@ -97,49 +110,49 @@ def test_the_model_is_registered_under_the_name_asked_for(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["train", "imags"], "did you mean images?"),
-        (["train", "images", "--set", "optim.rl=1"], "did you mean optim.lr?"),
-        (["train", "images", "--set", "optim.lr=0"], "a number > 0"),
-        (["train", "images", "--set", "training.epochs=many"], "a whole number"),
-        (["train", "images", "--model", "../up"], "--model"),
+        (["train", "plaen"], "did you mean plane?"),
+        (["train", "plane", "--set", "optim.rl=1"], "did you mean optim.lr?"),
+        (["train", "plane", "--set", "optim.lr=0"], "a number > 0"),
+        (["train", "plane", "--set", "training.epochs=many"], "a whole number"),
+        (["train", "plane", "--model", "../up"], "--model"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(
-    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], told: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*words, "--home", str(tmp_path)]) == 2
+    assert main([*words, "--home", str(home)]) == 2
 
     said = capsys.readouterr()
     assert said.err.startswith("azuraforge: error: ")
     assert told in said.err
-    assert list(tmp_path.iterdir()) == []
+    assert not home.exists()
 
 
 def test_two_wrong_settings_are_told_on_two_lines(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train(tmp_path, "--set", "optim.lr=-1", "--set", "optim.rl=1") == 2
+    assert train(home, "--set", "optim.lr=-1", "--set", "optim.rl=1") == 2
 
     assert capsys.readouterr().err.count("\n") == 3
 
 
 def test_a_home_that_cannot_be_used_is_told_before_the_runtime_starts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "home").write_text("")
+    home.write_text("")
 
-    assert train(tmp_path / "home") == 1
+    assert train(home) == 1
 
     told = capsys.readouterr().err
     assert "not a folder" in told
     assert "starting" not in told
 
 
-def test_a_loss_that_is_no_number_fails_the_run_with_its_step(tmp_path: Path) -> None:
-    words = ["--set", "optim.name=sgd", "--set", "optim.lr=100", "--set", "optim.momentum=0.99"]
+def test_a_loss_that_is_no_number_fails_the_run_with_its_step(home: Path) -> None:
+    words = ["--set", "optim.name=sgd", "--set", "optim.lr=100", "--set", "training.epochs=100"]
 
     done = subprocess.run(
-        [*AZURAFORGE, "train", "images", *SHORT, *words, "--home", str(tmp_path)],
+        [*AZURAFORGE, *TRAIN, *words, "--home", str(home)],
         capture_output=True,
         check=False,
         timeout=60,
@@ -154,11 +167,10 @@ def test_a_loss_that_is_no_number_fails_the_run_with_its_step(tmp_path: Path) ->
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_stopped_with_its_checkpoint_kept(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, home: Path
 ) -> None:
-    words = ["train", "images", "--runtime", "local", "--set", "training.epochs=1000", "--json"]
     child = subprocess.Popen(
-        [*AZURAFORGE, *words, "--home", str(tmp_path)],
+        [*AZURAFORGE, *TRAIN, *ENDLESS, "--home", str(home)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -177,10 +189,9 @@ def test_an_interrupted_run_is_stopped_with_its_checkpoint_kept(
     assert f"checkpoint kept: {record['checkpoint']}" in err.splitlines()[-1]
 
 
-def test_a_run_is_stopped_when_nobody_reads_its_events_any_more(tmp_path: Path) -> None:
-    words = ["train", "images", "--runtime", "local", "--set", "training.epochs=1000", "--json"]
+def test_a_run_is_stopped_when_nobody_reads_its_events_any_more(home: Path) -> None:
     child = subprocess.Popen(
-        [*AZURAFORGE, *words, "--home", str(tmp_path), "--quiet"],
+        [*AZURAFORGE, *TRAIN, *ENDLESS, "--home", str(home), "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -196,10 +207,10 @@ def test_a_run_is_stopped_when_nobody_reads_its_events_any_more(tmp_path: Path) 
     assert (child.wait(timeout=60), told) == (141, "")
 
 
-def test_on_a_terminal_a_line_is_redrawn_in_place(tmp_path: Path) -> None:
+def test_on_a_terminal_a_line_is_redrawn_in_place(home: Path) -> None:
     reader, terminal = pty.openpty()
     child = subprocess.Popen(
-        [*AZURAFORGE, "train", "images", *SHORT, "--home", str(tmp_path)],
+        [*AZURAFORGE, *TRAIN, *SHORT, "--home", str(home)],
         stdout=subprocess.DEVNULL,
         stderr=terminal,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
@@ -212,8 +223,8 @@ def test_on_a_terminal_a_line_is_redrawn_in_place(tmp_path: Path) -> None:
     os.close(reader)
 
     assert child.wait(timeout=60) == 0
-    assert b"\r\x1b[Kepoch 1/1  [" in told
-    assert b"\r\x1b[Kepoch 1/1  train loss" in told
+    assert b"\r\x1b[Kepoch 1/3  [" in told
+    assert b"\r\x1b[Kepoch 1/3  train loss" in told
 
 
 def _read(terminal: int) -> bytes:

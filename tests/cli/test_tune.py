@@ -43,18 +43,22 @@ def test_every_trial_is_told_once_when_it_has_ended(capsys: pytest.CaptureFixtur
     ]
 
 
+@pytest.mark.usefixtures("plane")
 def test_a_study_is_run_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--runtime", "local", "--home", str(tmp_path), "--set", "training.epochs=1"]
-    space = ["--space", "optim.lr=1e-4..1e-2:log", "--space", "model.hidden=8,16"]
+    space = ["--space", "optim.lr=1e-4..1e-2:log", "--space", "training.batch_size=8,16"]
 
-    assert main(["tune", "images", *words, *space, "--trials", "2", "--json"]) == 0
+    assert main(["tune", "plane", *words, *space, "--trials", "2", "--json"]) == 0
 
-    study = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    study = json.loads(told.out)
     assert [trial["state"] for trial in study["trials"]] == ["finished", "finished"]
     assert all(1e-4 <= trial["values"]["optim.lr"] <= 1e-2 for trial in study["trials"])
-    assert all(trial["values"]["model.hidden"] in (8, 16) for trial in study["trials"])
+    assert all(trial["values"]["training.batch_size"] in (8, 16) for trial in study["trials"])
+    assert "trial 2/2 finished  mae" in told.err
 
 
+@pytest.mark.usefixtures("plane")
 @pytest.mark.parametrize(
     ("space", "told"),
     [
@@ -67,7 +71,7 @@ def test_a_study_is_run_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_a_space_that_cannot_be_searched_is_a_usage_error(
     space: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["tune", "images", "--space", space, "--home", str(tmp_path)]) == 2
+    assert main(["tune", "plane", "--space", space, "--home", str(tmp_path / "home")]) == 2
 
     assert told in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "home").exists()
