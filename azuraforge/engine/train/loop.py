@@ -102,8 +102,7 @@ class Loop:
                 output = self.model(self._tensor(x))
                 total += self.loss(output, put(target, self.device)).item() * len(x)
                 outputs.append(output.detach().numpy())
-        found = self.metrics(np.concatenate(outputs), dataset)
-        return {"loss": total / len(dataset), **found}
+        return {"loss": total / len(dataset), **self._measure(np.concatenate(outputs), dataset)}
 
     def state_dict(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Arrays, and plain values: all that decides how the loop goes on.
@@ -151,7 +150,7 @@ class Loop:
         self.optimizer.step()
         self.step += 1
         rows = len(batch[0])
-        metrics = self.metrics(output, TensorDataset(*batch))
+        metrics = self._measure(output, TensorDataset(*batch))
         for key, value in {"loss": loss, "rows": 1.0, **metrics}.items():
             self._sums[key] = self._sums.get(key, 0.0) + value * rows
         return Step(
@@ -210,6 +209,10 @@ class Loop:
     def _better(self, validation: Metrics) -> bool:
         new, best = validation[self.monitor], self.best_validation[self.monitor]
         return new > best if self.mode == "max" else new < best
+
+    def _measure(self, output: Array, rows: TensorDataset) -> Metrics:
+        """The metrics as Python's own numbers, which a checkpoint can keep, whatever they were."""
+        return {name: float(value) for name, value in self.metrics(output, rows).items()}
 
     def _tensor(self, x: Array) -> Tensor:
         return Tensor(put(x, self.device))
