@@ -225,7 +225,15 @@ def _converted(value: Any, hint: Any) -> Any:
     try:
         return msgspec.convert(value, hint, strict=False)
     except msgspec.ValidationError:
-        return msgspec.convert(msgspec.json.decode(value.encode()), hint)
+        return msgspec.convert(_spelt_out(value), hint)
+
+
+def _spelt_out(text: str) -> Any:
+    """What a text says as JSON, or as a number that people write and JSON does not: .5 or 1."""
+    try:
+        return msgspec.json.decode(text.encode())
+    except msgspec.DecodeError:
+        return float(text)
 
 
 def _unknown(path: str, value: Any, leaves: Mapping[str, Any]) -> FieldProblem:

@@ -243,3 +243,9 @@ def test_fields_cross_to_another_process_as_json():
     again = msgspec.json.decode(msgspec.json.encode(fields), type=list[ConfigField])
 
     assert again == fields
+
+
+def test_a_number_may_be_written_without_a_digit_before_or_after_the_point():
+    short = configure(PluginConfig, {"optim.lr": ".5", "optim.momentum": "0."})
+
+    assert (short.optim.lr, short.optim.momentum) == (0.5, 0.0)
