@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from azuraforge.errors import ConfigError, FieldProblem
 from azuraforge.schema.config import ConfigField
 from azuraforge.schema.specs import RunSpec
 
@@ -44,46 +43,39 @@ def default_text(field: ConfigField) -> str:
 def read(field: ConfigField, text: str) -> Any:
     """The value a text stands for; an empty text is None where that is allowed.
 
-    Raises: ConfigError with the one problem.
+    Raises: ValueError saying what is allowed.
     """
     if text == "":
         if field.optional:
             return None
         if field.required or field.kind != "str":
-            raise _refused(field, text, "required")
+            raise ValueError(f"required: {field.allowed}")
     try:
         return _read(field, text)
     except (ValueError, KeyError) as error:
-        raise _refused(field, text, "allowed") from error
+        raise ValueError(f"allowed: {field.allowed}") from error
 
 
-def problem_of(field: ConfigField, text: str) -> str | None:
-    """What is wrong with a text, in words; None if nothing is."""
-    try:
-        read(field, text)
-    except ConfigError as error:
-        return error.message
-    return None
+class Draft(NamedTuple):
+    """What a form's texts amount to."""
+
+    values: dict[str, Any]  # those that differ from their defaults, by path
+    problems: dict[str, str]  # what is wrong, by path
 
 
-def changed(fields: Iterable[ConfigField], texts: Mapping[str, str]) -> dict[str, Any]:
-    """The values that differ from their defaults, by path.
-
-    Raises: ConfigError with every problem.
-    """
-    values: dict[str, Any] = {}
-    problems: list[FieldProblem] = []
+def draft(fields: Iterable[ConfigField], texts: Mapping[str, str]) -> Draft:
+    """The texts read as their fields; a field without a text has its default."""
+    found = Draft({}, {})
     for field in fields:
+        default = default_text(field)
         try:
-            value = read(field, texts.get(field.path, default_text(field)))
-        except ConfigError as error:
-            problems += error.problems
+            value = read(field, texts.get(field.path, default))
+        except ValueError as error:
+            found.problems[field.path] = str(error)
             continue
-        if field.required or value != read(field, default_text(field)):
-            values[field.path] = value
-    if problems:
-        raise ConfigError("; ".join(map(str, problems)), tuple(problems))
-    return values
+        if field.required or value != read(field, default):
+            found.values[field.path] = value
+    return found
 
 
 def spec_of(plugin: str, values: Mapping[str, Any]) -> RunSpec:
@@ -137,8 +129,3 @@ def _written(field: ConfigField, value: Any) -> str:
     if field.kind == "bool" or (field.kind == "json" and not isinstance(value, str)):
         return msgspec.json.encode(value).decode()
     return repr(value) if field.kind == "float" else str(value)
-
-
-def _refused(field: ConfigField, text: str, why: str) -> ConfigError:
-    problem = FieldProblem(field.path, text, f"{why}: {field.allowed}")
-    return ConfigError(problem.allowed, (problem,))

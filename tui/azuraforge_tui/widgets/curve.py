@@ -110,7 +110,7 @@ def _body(
             x, y = x[y > 0], y[y > 0]
         y = y_axis.place(y)
         lit = cells(polyline(x, y, x_axis.bounds, y_axis.bounds, dots), glyphs)
-        index |= lit
+        index = np.where(lit > 0, lit, index)  # a cell has one colour, so one line's dots
         owner[lit > 0] = which
         if line.role == "validation":
             some = slice(None, None, max(1, math.ceil(4 * len(x) / shape[1])))
