@@ -13,54 +13,50 @@ from azuraforge.engine.ops.sample import Sample, distinct
 from azuraforge.errors import ShapeError
 
 
-def _shape(x: Shape, kernel_size: Pair, stride: Pair, padding: Pair) -> tuple[Shape, Shape]:
+def _shape(x: Shape, kernel_size: Pair, stride: Pair, padding: Pair) -> Shape:
     if len(x) != 4:
         raise ShapeError(f"input {x}; allowed: (batch, channels, height, width)")
     if any(2 * p > k for p, k in zip(padding, kernel_size, strict=True)):
         raise ShapeError(f"padding {padding} is more than half the kernel {kernel_size}")
-    shape = (*x[:2], *windows_of(x[2:], kernel_size, stride, padding))
-    return shape, shape
+    return (*x[:2], *windows_of((x[2], x[3]), kernel_size, stride, padding))
 
 
-def _places(kernel_size: Pair, stride: Pair, places: Shape) -> Iterator[tuple[int, Any]]:
-    """For each element of the kernel its number, and the slices of x it meets."""
-    for k in range(kernel_size[0] * kernel_size[1]):
-        i, j = divmod(k, kernel_size[1])
-        down = slice(i, i + stride[0] * places[0], stride[0])
-        right = slice(j, j + stride[1] * places[1], stride[1])
-        yield k, (slice(None), slice(None), down, right)
+def _places(kernel_size: Pair, stride: Pair, places: Shape) -> Iterator[Any]:
+    """For each element of the kernel the slices of x that it meets."""
+    for i in range(kernel_size[0]):
+        for j in range(kernel_size[1]):
+            down = slice(i, i + stride[0] * places[0], stride[0])
+            right = slice(j, j + stride[1] * places[1], stride[1])
+            yield (slice(None), slice(None), down, right)
 
 
-def _forward(
-    xp: Any, x: Array, y: Array, _index: Array, kernel_size: Pair, stride: Pair, padding: Pair
-) -> None:
+def _forward(xp: Any, x: Array, y: Array, kernel_size: Pair, stride: Pair, padding: Pair) -> None:
     wide = padded(xp, x, padding, -xp.inf)
-    y.fill(-xp.inf)
-    _index.fill(0)
-    for k, seen in _places(kernel_size, stride, y.shape[2:]):
-        value = wide[seen]
-        better = (value > y) | (value != value)  # NaN wins, and shows
-        xp.copyto(y, value, where=better)
-        _index[better] = k
+    first, *rest = _places(kernel_size, stride, y.shape[2:])
+    xp.copyto(y, wide[first])
+    for seen in rest:
+        xp.maximum(y, wide[seen], out=y)  # NaN wins, and shows
 
 
 def _gradient(
-    xp: Any, g: Array, _index: Array, x_shape: Shape,
-    kernel_size: Pair, stride: Pair, padding: Pair,
-) -> Array:  # fmt: skip
-    (batch, channels, height, width), (top, left) = x_shape, padding
-    gx = xp.zeros((batch, channels, height + 2 * top, width + 2 * left), g.dtype)
-    for k, seen in _places(kernel_size, stride, g.shape[2:]):
-        gx[seen] += g * (_index == k)
+    xp: Any, g: Array, x: Array, y: Array, kernel_size: Pair, stride: Pair, padding: Pair
+) -> Array:
+    """To the first element of each window that is its maximum."""
+    wide = padded(xp, x, padding, -xp.inf)
+    gx, is_free = xp.zeros_like(wide), xp.ones(y.shape, bool)
+    for seen in _places(kernel_size, stride, y.shape[2:]):
+        is_maximum = (wide[seen] == y) & is_free
+        is_free ^= is_maximum
+        gx[seen] += g * is_maximum
+    (top, left), (height, width) = padding, x.shape[2:]
     return gx[:, :, top : top + height, left : left + width]
 
 
 max_pool2d = op(
-    "max_pool2d(x, *, kernel_size, stride, padding=(0, 0)) -> y, _index",
+    "max_pool2d(x, *, kernel_size, stride, padding=(0, 0)) -> y",
     shape=_shape,
     forward=_forward,
     grads={"x": _gradient},
-    dtypes={"_index": lambda: "uint8"},
     samples=(
         Sample(distinct(2, 3, 4, 6), kernel_size=(2, 2), stride=(2, 2)),
         Sample(distinct(1, 2, 7, 7), kernel_size=(3, 2), stride=(2, 1), padding=(1, 1)),

@@ -28,33 +28,32 @@ def _lstm_shape(
     return (time, *state), state, state, (time, batch, 4 * hidden), (time + 1, *state)
 
 
-def _sigmoid(xp: Any, x: Array) -> None:
-    """In place; by tanh, which cannot overflow."""
-    x *= 0.5
-    xp.tanh(x, out=x)
-    x *= 0.5
-    x += 0.5
-
-
 def _lstm_forward(
     xp: Any, x: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array, h: Array, c: Array,
     y: Array, h_n: Array, c_n: Array, _gates: Array, _cells: Array,
 ) -> None:  # fmt: skip
+    """All gates by one tanh per step: σ(x) = tanh(x / 2) / 2 + 1/2, with the halves in weights."""
     hidden = h.shape[1]
-    xp.matmul(x, w_ih.T, out=_gates)
-    _gates += b_ih + b_hh
-    recurrent = xp.ascontiguousarray(w_hh.T)
+    half = xp.full(4 * hidden, 0.5, x.dtype)  # of i, f, o
+    half[2 * hidden : 3 * hidden] = 1  # g is a tanh already
+    recurrent = w_hh.T * half
+    xp.matmul(x, w_ih.T * half, out=_gates)
+    _gates += (b_ih + b_hh) * half
+    shift = 1 - half
+    shift[2 * hidden : 3 * hidden] = 0
     _cells[0] = c
-    for t, gates in enumerate(_gates):
-        gates += h @ recurrent
+    product, remembered = xp.empty_like(_gates[0]), xp.empty_like(c)
+    for gates, before, after, out in zip(_gates, _cells, _cells[1:], y, strict=False):
+        gates += xp.matmul(h, recurrent, out=product)
+        xp.tanh(gates, out=gates)
+        gates *= half
+        gates += shift
         i, f, g, o = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
-        _sigmoid(xp, gates[:, : 2 * hidden])
-        xp.tanh(g, out=g)
-        _sigmoid(xp, o)
-        xp.multiply(f, _cells[t], out=_cells[t + 1])
-        _cells[t + 1] += i * g
-        xp.multiply(o, xp.tanh(_cells[t + 1]), out=y[t])
-        h = y[t]
+        xp.multiply(i, g, out=after)
+        after += xp.multiply(f, before, out=remembered)
+        xp.tanh(after, out=out)
+        out *= o
+        h = out
     h_n[...] = h
     c_n[...] = _cells[-1]
 
@@ -63,27 +62,34 @@ def _lstm_gradient(
     xp: Any, g: Array, g_h_n: Array, g_c_n: Array, x: Array, w_ih: Array, w_hh: Array, h: Array,
     y: Array, _gates: Array, _cells: Array, needs: Sequence[bool],
 ) -> tuple[Array | None, ...]:  # fmt: skip
-    """Back through time: the gradient of every gate first, then all products at once."""
-    hidden = h.shape[1]
-    g_gates = xp.empty_like(_gates)
-    gh, gc = g_h_n, g_c_n.copy()
-    for t in reversed(range(len(x))):
-        i, f, n, o = (_gates[t][:, k * hidden : (k + 1) * hidden] for k in range(4))
-        gi, gf, gn, go = (g_gates[t][:, k * hidden : (k + 1) * hidden] for k in range(4))
-        gh = gh + g[t]
-        tanh_c = xp.tanh(_cells[t + 1])
-        gc += gh * o * (1 - tanh_c * tanh_c)
-        xp.multiply(gc * n, i * (1 - i), out=gi)
-        xp.multiply(gc * _cells[t], f * (1 - f), out=gf)
-        xp.multiply(gc * i, 1 - n * n, out=gn)
-        xp.multiply(gh * tanh_c, o * (1 - o), out=go)
-        gc *= f
-        gh = g_gates[t] @ w_hh
-    flat = g_gates.reshape(-1, 4 * hidden)
+    """Back through time. All that does not depend on what comes back is made in one go before.
+
+    With gh, gc the gradients of h and c after a step: gc += gh o (1 - tanh² c), and the gates' are
+    slopes * (gc, gc, gc, gh).
+    """
+    time, batch, hidden = y.shape
+    i, f, n, o = _gates.reshape(time, batch, 4, hidden).transpose(2, 0, 1, 3)
+    tanh_c = xp.tanh(_cells[1:])
+    to_cell = o * (1 - tanh_c * tanh_c)
+    slopes = xp.empty((time, batch, 4, hidden), y.dtype)
+    xp.multiply(n, i - i * i, out=slopes[:, :, 0])
+    xp.multiply(_cells[:-1], f - f * f, out=slopes[:, :, 1])
+    xp.multiply(i, 1 - n * n, out=slopes[:, :, 2])
+    xp.multiply(tanh_c, o - o * o, out=slopes[:, :, 3])
+    gh, gc, part = g_h_n.copy(), g_c_n.copy(), xp.empty_like(g_c_n)
+    flat = slopes.reshape(time, batch, 4 * hidden)  # becomes the gates' gradients, step by step
+    for t in reversed(range(time)):
+        gh += g[t]
+        gc += xp.multiply(gh, to_cell[t], out=part)
+        slopes[t, :, :3] *= gc[:, None]
+        slopes[t, :, 3] *= gh
+        gc *= f[t]
+        xp.matmul(flat[t], w_hh, out=gh)
+    rows = flat.reshape(-1, 4 * hidden)
     before = xp.concatenate((h[None], y[:-1])).reshape(-1, hidden)
-    gb = flat.sum(0)
-    gx = (g_gates @ w_ih) if needs[0] else None
-    return gx, flat.T @ x.reshape(len(flat), -1), flat.T @ before, gb, gb, gh, gc
+    gb = rows.sum(0)
+    gx = (flat @ w_ih) if needs[0] else None
+    return gx, rows.T @ x.reshape(len(rows), -1), rows.T @ before, gb, gb, gh, gc
 
 
 def _lstm_sample(time: int, batch: int, features: int, hidden: int, scale: float = 1.0) -> Sample:
