@@ -8,17 +8,15 @@ from msgspec import Meta, Struct
 
 from azuraforge.schema.config import PluginConfig, TrainingConfig
 
-Column = Annotated[str, Meta(min_length=1)]
-
 
 class DataConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which rows and columns, and how they are cut into samples and splits."""
 
     path: Annotated[str, Meta(min_length=1, description="CSV file with a header, oldest row first")]
-    date: Annotated[Column, Meta(description="column of the dates")] = "Date"
-    target: Annotated[Column, Meta(description="column to forecast")] = "Close"
+    date: Annotated[str, Meta(min_length=1, description="column of the dates")] = "Date"
+    target: Annotated[str, Meta(min_length=1, description="column to forecast")] = "Close"
     features: Annotated[
-        tuple[Column, ...], Meta(min_length=1, description="columns to forecast from")
+        tuple[str, ...], Meta(min_length=1, description="columns to forecast from, as JSON")
     ] = ("Open", "High", "Low", "Close", "Volume")
     window: Annotated[int, Meta(ge=2, le=10_000, description="rows a forecast looks at")] = 30
     horizon: Annotated[int, Meta(ge=1, le=1_000, description="rows ahead that are forecast")] = 1

@@ -29,12 +29,15 @@ def test_errors_of_forecast_and_baseline_are_scikit_learns(rng: np.random.Genera
 
 def test_directions_are_held_against_the_last_price() -> None:
     last = np.array([10.0, 10.0, 10.0, 10.0])
-    truth = np.array([11.0, 9.0, 9.0, 10.0])  # up, down, down, no change: up
+    truth = np.array([11.0, 9.0, 12.0, 10.0])  # up, down, up, no change: up
     forecast = np.array([12.0, 11.0, 9.9, 10.0])  # up, up, down, up
 
-    assert report(forecast, last, truth, rises=True)["direction_accuracy"] == 0.75
-    assert report(forecast, last, truth, rises=True)["majority_direction_accuracy"] == 0.5
-    assert report(forecast, last, truth, rises=False)["majority_direction_accuracy"] == 0.5
+    rising = report(forecast, last, truth, rises=True)
+    falling = report(forecast, last, truth, rises=False)
+
+    assert rising["direction_accuracy"] == falling["direction_accuracy"] == 0.5
+    assert rising["majority_direction_accuracy"] == 0.75
+    assert falling["majority_direction_accuracy"] == 0.25
 
 
 def test_a_forecast_that_is_the_last_price_has_the_errors_of_persistence(

@@ -65,6 +65,7 @@ def test_what_spreadsheets_do_to_a_file_does_no_harm(text: str, tmp_path: Path) 
         ("Date;Close\n", "no column named 'Date'; the columns are Date;Close"),
         ("Date,Close,Close\n", "2 columns named 'Close'"),
         (GOOD + "2017-01-04,12\n", "line 4: 2 cells; the header has 3"),
+        (GOOD + "2017-01-04,12,1,000\n", "line 4: 4 cells; the header has 3"),
         (GOOD + "2017-01-04,n/a,1\n", "line 4: Close is 'n/a'; allowed: a number > 0"),
         (GOOD + "2017-01-04,,1\n", "line 4: Close is ''; allowed"),
         (GOOD + "2017-01-04,nan,1\n", "line 4: Close is 'nan'; allowed"),
