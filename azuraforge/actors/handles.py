@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from azuraforge.schema.events import LAST_EVENTS, Event, JournalEntry, Telemetry
 from azuraforge.schema.records import (
@@ -102,10 +102,10 @@ class Handles(Protocol):
         ...
 
     async def join(self, run: str) -> RunRecord:
-        """Wait until a run started by this runtime has ended.
+        """Wait until a run started by this runtime has ended; an ended one is told at once.
 
-        Raises: NotFoundError for a run it did not start; what kept the run from being written down
-                (a full disk), or ended it without a word (a killed Trainer).
+        Raises: NotFoundError for a run that is on and was not started here; what kept the run from
+                being written down (a full disk), or ended it without a word (a killed Trainer).
         """
         ...
 
@@ -122,6 +122,12 @@ class Handles(Protocol):
     async def close(self) -> None:
         """Stop what this runtime started: runs first, after their present step."""
         ...
+
+    async def __aenter__(self) -> Self:
+        """`async with connect() as handles:` closes them at the end of the block."""
+        ...
+
+    async def __aexit__(self, *_: object) -> None: ...
 
 
 async def follow(

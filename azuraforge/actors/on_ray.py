@@ -11,24 +11,35 @@ import hashlib
 import logging
 import os
 import secrets
+import socket
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, cast
 
 NAMESPACE = "azuraforge"
 OBJECT_STORE_BYTES = 300 * 1024 * 1024  # models and data travel as blobs, not as Ray objects
+PROBE_S = 5.0
+RETRIES = 3  # of calls that may safely be made twice, while a lost actor is started anew
+IDEMPOTENT = frozenset({"append", "report", "run", "runs", "events", "models", "model", "predict"})
 
-os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # read when Ray is imported
+# Ray reads these when it is imported; what the user has set stays.
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # 20 tries at a silent address: 10 minutes
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it prints a FutureWarning
+# A lost Trainer is a RunError; Ray would print a paragraph about it on standard output.
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "^A worker died or was killed while executing")
 
 import ray  # noqa: E402
-from ray.exceptions import RayActorError, RayTaskError  # noqa: E402
+from ray.exceptions import RayActorError, RayError, RayTaskError  # noqa: E402
 
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle  # noqa: E402
-from azuraforge.actors.predictor import Predictor  # noqa: E402
+from azuraforge.actors.predictor import PredictorOnDemand  # noqa: E402
 from azuraforge.actors.registry import Registry  # noqa: E402
 from azuraforge.actors.runtime import Runtime, train_here  # noqa: E402
-from azuraforge.errors import AzuraForgeError, RunError, ServiceError  # noqa: E402
+from azuraforge.actors.worker import result_of  # noqa: E402
+from azuraforge.errors import RunError, ServiceError  # noqa: E402
 from azuraforge.schema.records import ModelVersion  # noqa: E402
 from azuraforge.schema.specs import RunSpec  # noqa: E402
 from azuraforge.store.blobs import Blobs  # noqa: E402
@@ -37,14 +48,17 @@ from azuraforge.store.blobs import Blobs  # noqa: E402
 class OnRay(Runtime):
     """Runs and models of a home folder, the work done by Ray actors.
 
-    Raises: ServiceError if no cluster can be reached or started.
+    The runtime that started the cluster ends it.
+
+    Raises: HomeError; ServiceError if no cluster can be reached or started.
     """
 
     runtime = "ray"
 
     def __init__(self, home: Path) -> None:
-        super().__init__()
+        Registry(home).close()  # an unusable home is told here, before Ray takes its seconds
         self._home = home
+        self._trainers: dict[str, Any] = {}
         self._owns_cluster = _join_or_start(home)
         name = f"registry-{hashlib.sha256(str(home).encode()).hexdigest()[:16]}"
         self._registry = (
@@ -60,22 +74,32 @@ class OnRay(Runtime):
             .remote(home)
         )
         self.registry = cast(RegistryHandle, Remote(self._registry))
+        super().__init__(BlockingRemote(self._registry))
 
-    async def train(self, run: str, spec: RunSpec) -> None:
-        trainer = _TrainerActor.options(
-            num_cpus=spec.threads, num_gpus=int(spec.device == "cuda")
-        ).remote()
-        try:
-            await Remote(trainer).train(self._registry, self._home, run, spec)
-        except ServiceError as error:
-            raise RunError(f"run {run}: its Trainer died without a word: {error}") from error
+    def cores(self) -> int:
+        """The most of one machine: a Trainer is not spread over several."""
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return int(max((node.get("CPU", 0) for node in nodes), default=0))
 
-    async def new_predictor(self, version: ModelVersion) -> PredictorHandle:
-        actor = ray.remote(Predictor).options(num_cpus=0).remote(version, Blobs(self._home))
-        return cast(PredictorHandle, Remote(actor))
+    def train(self, run: str, spec: RunSpec) -> Future[None]:
+        needs = {"num_cpus": spec.threads, "num_gpus": int(spec.device == "cuda")}
+        trainer = self._trainers[run] = ray.remote(_TrainerActor).options(**needs).remote()
+        work: Future[None] = Future()
+        called = trainer.train.remote(self._registry, self._home, run, spec).future()
+        called.add_done_callback(lambda done: _settle(work, done.exception(), run))
+        return work
 
-    async def close(self) -> None:
-        await super().close()
+    def let_go(self, run: str) -> None:
+        """End the Trainer's process; it holds cores until its handle is collected, or queues."""
+        trainer = self._trainers.pop(run, None)
+        if trainer is not None:
+            ray.kill(trainer)
+
+    def new_predictor(self, version: ModelVersion) -> PredictorHandle:
+        predictor = ray.remote(PredictorOnDemand).options(num_cpus=0, max_restarts=-1)
+        return cast(PredictorHandle, Remote(predictor.remote(version, Blobs(self._home))))
+
+    def shut_down(self) -> None:
         if self._owns_cluster:
             ray.shutdown()
 
@@ -87,51 +111,69 @@ class Remote:
         self._actor = actor
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._actor, name)
-
         async def call(*args: Any, **kwargs: Any) -> Any:
             try:
-                return await method.remote(*args, **kwargs)
-            except (RayTaskError, RayActorError) as error:
+                return await result_of(_called(self._actor, name, args, kwargs).future())
+            except RayError as error:
                 raise _cause(error) from error
 
         return call
 
 
-class _BlockingRemote:
+class BlockingRemote:
     """An actor's methods, the caller waiting for each."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._actor, name)
-
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
-                return ray.get(method.remote(*args, **kwargs))
-            except (RayTaskError, RayActorError) as error:
+                return ray.get(_called(self._actor, name, args, kwargs))
+            except RayError as error:
                 raise _cause(error) from error
 
         return call
 
 
-@ray.remote
 class _TrainerActor:
     """A process of its own for one run."""
 
     def train(self, registry: Any, home: Path, run: str, spec: RunSpec) -> None:
-        train_here(_BlockingRemote(registry), Blobs(home), run, spec)
+        train_here(BlockingRemote(registry), Blobs(home), run, spec)
 
 
-def _cause(error: Exception) -> Exception:
-    """The error of ours inside Ray's; a lost actor is a ServiceError."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, AzuraForgeError):
-        return cause
+def _called(actor: Any, name: str, args: Any, kwargs: Any) -> Any:
+    """The reference to the result of a call of an actor's method."""
+    retries = RETRIES if name in IDEMPOTENT else 0
+    return getattr(actor, name).options(max_task_retries=retries).remote(*args, **kwargs)
+
+
+def _settle(work: Future[None], error: BaseException | None, run: str) -> None:
+    """End a run's work as its Trainer's call ended."""
+    if not work.set_running_or_notify_cancel():
+        return
     if isinstance(error, RayActorError):
-        return ServiceError(f"a Ray actor is gone: {str(error).strip().splitlines()[0]}")
-    return error
+        error = RunError(f"run {run}: its Trainer was lost: {_reason(error)}")
+    elif isinstance(error, RayError):
+        error = _cause(error)
+    if error is None:
+        work.set_result(None)
+    else:
+        work.set_exception(error)
+
+
+def _cause(error: RayError) -> Exception:
+    """The error inside Ray's; whatever is wrong with actors or the cluster is a ServiceError."""
+    cause = getattr(error, "cause", None)
+    if isinstance(error, RayTaskError) and isinstance(cause, Exception):
+        return cause
+    return ServiceError(f"a Ray actor did not answer: {_reason(error)}")
+
+
+def _reason(error: RayError) -> str:
+    """The last line, which of Ray's many says most, without its list of possible causes."""
+    return str(error).strip().splitlines()[-1].partition(" Some common causes")[0].strip()
 
 
 def _join_or_start(home: Path) -> bool:
@@ -139,27 +181,44 @@ def _join_or_start(home: Path) -> bool:
     if ray.is_initialized():
         return False
     address = os.environ.get("RAY_ADDRESS")
+    settings = {
+        "namespace": NAMESPACE,
+        "logging_level": logging.WARNING,
+        "log_to_driver": False,  # what actors print would stand among the driver's own output
+    }
     try:
         if address:
-            ray.init(address=address, namespace=NAMESPACE, logging_level=logging.WARNING)
-            return False
-        if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
-            os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token_file(home))
-        ray.init(
-            address="local",
-            namespace=NAMESPACE,
-            num_cpus=os.cpu_count(),
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            logging_level=logging.WARNING,
-        )
-        return True
-    except (ConnectionError, RuntimeError, OSError) as error:
-        where = address or "a local cluster"
+            _probe(address)
+            ray.init(address=address, **settings)
+        else:
+            _set_token(home)
+            ray.init(
+                address="local",
+                num_cpus=os.cpu_count(),
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                **settings,
+            )
+    except (ConnectionError, RuntimeError, OSError, ValueError) as error:
+        where = f"RAY_ADDRESS={address}" if address else "a local cluster"
         raise ServiceError(
             f"Ray cannot be reached or started ({where}): {error}; `azuraforge doctor` tells more, "
             "--runtime local does without"
         ) from error
+    return not address
+
+
+def _probe(address: str) -> None:
+    """Try the port, since Ray itself tries a dead one for minutes. Raises: OSError."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():  # else it is `auto`, which Ray looks up in its own files
+        socket.create_connection((host, int(port)), timeout=PROBE_S).close()
+
+
+def _set_token(home: Path) -> None:
+    """Name the cluster's secret, unless the user has."""
+    if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token_file(home))
 
 
 def _token_file(home: Path) -> Path:

@@ -32,3 +32,18 @@ class Predictor:
             found = self._plugin.predict(self._model, self._config, self._state, request.inputs)
         name, version = self.version.name, self.version.version
         return PredictReply(model=name, version=version, predictions=found)
+
+
+class PredictorOnDemand:
+    """A Predictor restored by its first call, so that what hinders it reaches whoever calls."""
+
+    def __init__(self, version: ModelVersion, blobs: BlobStore) -> None:
+        self._version = version
+        self._blobs = blobs
+        self._predictor: Predictor | None = None
+
+    def predict(self, request: PredictRequest) -> PredictReply:
+        """One prediction per input. Raises: what restoring raises; as Predictor.predict."""
+        if self._predictor is None:
+            self._predictor = Predictor(self._version, self._blobs)
+        return self._predictor.predict(request)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
+from queue import Empty, Queue
 
 from azuraforge.actors.trainer import Trainer
 from azuraforge.errors import AzuraForgeError
@@ -12,85 +12,85 @@ from azuraforge.schema.events import Event, Telemetry
 from azuraforge.schema.records import Ack
 
 INTERVAL_S = 0.02  # between appends: an event is seen soon, and a step does not wait for a sync
-TELEMETRY_EVERY = 10  # appends
+BEAT = 10  # intervals between reports, and between looks whether a stop is asked for
+MOST_WAITING = 10_000  # events: a Trainer faster than the Registry waits, memory stays bounded
 
-log = logging.getLogger("azuraforge")
+Append = Callable[[int, Sequence[Event]], Ack]
+Report = Callable[[Telemetry], None]
 
 
-def publish(
-    trainer: Trainer,
-    append: Callable[[int, Sequence[Event]], Ack],
-    report: Callable[[Telemetry], None],
-) -> None:
+def publish(trainer: Trainer, append: Append, report: Report) -> None:
     """Run the Trainer to its end, every event appended; returns when the last one is durable.
 
-    A run that fails of an error of ours is told by its journal alone; anything else is logged with
-    its traceback besides, since it is a bug of ours or the plugin's.
+    A run that fails of an error of ours is told by its journal alone.
 
-    Raises: what `append` raised; the Trainer is stopped first.
+    Raises: what `append` or `report` raised, the Trainer stopped first; what the run failed of
+            where it is no error of ours, since that is a bug whose traceback somebody must see.
     """
     flusher = _Flusher(trainer, append, report)
-    thread = threading.Thread(target=flusher.run, name="azuraforge-publisher")
+    thread = threading.Thread(target=flusher.run, name="azuraforge-publisher", daemon=True)
     thread.start()
     try:
         for event in trainer:
-            flusher.put(event)
+            flusher.waiting.put((trainer.seq, event))
             if flusher.error is not None:
                 break
     except AzuraForgeError:
         pass  # the RunFailed event before it says the same
-    except Exception:
-        log.exception("run failed: a bug in the plugin or in AzuraForge")
     finally:
-        flusher.finish()
+        flusher.done.set()
         thread.join()
-    if flusher.error is not None:
-        raise flusher.error
+        if flusher.error is not None:
+            raise flusher.error
 
 
 class _Flusher:
     """The thread that appends what has gathered since its last append."""
 
-    def __init__(
-        self,
-        trainer: Trainer,
-        append: Callable[[int, Sequence[Event]], Ack],
-        report: Callable[[Telemetry], None],
-    ) -> None:
+    def __init__(self, trainer: Trainer, append: Append, report: Report) -> None:
         self._trainer = trainer
         self._append = append
         self._report = report
-        self._gathered: list[Event] = []
-        self._first_seq = 0
-        self._lock = threading.Lock()
-        self._done = threading.Event()
+        self._next_seq = 1
+        self.waiting: Queue[tuple[int, Event]] = Queue(MOST_WAITING)
+        self.done = threading.Event()
         self.error: Exception | None = None
-
-    def put(self, event: Event) -> None:
-        with self._lock:
-            if not self._gathered:
-                self._first_seq = self._trainer.seq
-            self._gathered.append(event)
-
-    def finish(self) -> None:
-        self._done.set()
 
     def run(self) -> None:
         try:
             rounds = 0
-            while not self._done.wait(INTERVAL_S):
-                self._flush()
+            while not self.done.wait(INTERVAL_S):
                 rounds += 1
-                if rounds % TELEMETRY_EVERY == 0 and self._trainer.telemetry is not None:
-                    self._report(self._trainer.telemetry)
-            self._flush()
+                self._flush(even_if_empty=rounds % BEAT == 0)
+                if rounds % BEAT == 0:
+                    self._tell_pace()
+            self._tell_pace()  # before the last event, so that nobody who follows misses it
+            self._flush(even_if_empty=False)
         except Exception as error:  # noqa: BLE001  (handed to the thread that trains, which raises it)
             self.error = error
+            self._gathered()  # a Trainer that waits for room goes on, and sees the error
 
-    def _flush(self) -> None:
-        with self._lock:
-            first_seq, events = self._first_seq, self._gathered
-            self._gathered = []
-        ack = self._append(first_seq, events) if events else None
-        if ack is not None and ack.stop is not None:
+    def _flush(self, *, even_if_empty: bool) -> None:
+        """Append what waits; an empty append asks for a stop only, in a step that takes long."""
+        gathered = self._gathered()
+        if not gathered and not even_if_empty:
+            return
+        first_seq = gathered[0][0] if gathered else self._next_seq
+        ack = self._append(first_seq, [event for _, event in gathered])
+        self._next_seq = first_seq + len(gathered)
+        if ack.stop is not None:
             self._trainer.stop(ack.stop)
+
+    def _gathered(self) -> list[tuple[int, Event]]:
+        gathered: list[tuple[int, Event]] = []
+        try:
+            while len(gathered) < MOST_WAITING:
+                gathered.append(self.waiting.get_nowait())
+        except Empty:
+            pass
+        return gathered
+
+    def _tell_pace(self) -> None:
+        telemetry = self._trainer.telemetry
+        if telemetry is not None:
+            self._report(telemetry)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable
+import atexit
+import logging
+import threading
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 from azuraforge import plugin as plugins
 from azuraforge.actors.handles import Handles, PredictorHandle, RegistryHandle
 from azuraforge.actors.registry import new_run_id
 from azuraforge.actors.resolve import resolve
 from azuraforge.actors.tuner import StartTrial, Tuner
-from azuraforge.errors import AzuraForgeError, ConfigError, NotFoundError, RefusedError
+from azuraforge.actors.worker import Worker, result_of
+from azuraforge.errors import (
+    AzuraForgeError,
+    ConfigError,
+    NotFoundError,
+    RefusedError,
+    RunError,
+)
 from azuraforge.schema.events import RunFailed
 from azuraforge.schema.records import (
     ENDED,
@@ -29,11 +41,26 @@ from azuraforge.schema.specs import RunSpec, StudySpec
 from azuraforge.store.home import home as home_folder
 
 RuntimeName = Literal["local", "ray"]
+Tell = Callable[[StudyRecord], None]
+Ended = tuple[int, RunRecord]  # a trial's number and how its run ended
+
+MOST_PREDICTORS = 8  # kept ready: on Ray each is a process
+
+log = logging.getLogger("azuraforge")
 
 
 def connect(runtime: RuntimeName | None = None, *, home: Path | None = None) -> Handles:
     """Handles of the runtime asked for; of Ray where it is installed, else of this process.
 
+        async def main():
+            async with azuraforge.connect() as handles:
+                run = await handles.start_run(azuraforge.RunSpec(plugin="images"))
+                print((await handles.join(run.id)).test)
+
+        asyncio.run(main())
+
+    In a notebook, without the `with`: `handles = azuraforge.connect()`, then `await` its methods;
+    what is not closed is closed at exit, after the present step. Starting Ray takes some seconds.
     `home` is where runs and models are kept: $AZURAFORGE_HOME, else ~/.azuraforge.
 
     Raises: ConfigError for Ray where it is not installed; HomeError; ServiceError if Ray does not
@@ -54,57 +81,80 @@ def connect(runtime: RuntimeName | None = None, *, home: Path | None = None) -> 
 
 
 class Runtime:
-    """Handles but for how a Trainer and a Predictor are run, which a subclass says."""
+    """Handles but for how a Trainer and a Predictor are run, which a subclass says.
+
+    What happens to a run is followed by threads, not by tasks of an event loop: a script may start
+    it in one `asyncio.run` and join it in another.
+    """
 
     runtime: RuntimeName
     registry: RegistryHandle
 
-    def __init__(self) -> None:
-        self._watched: dict[str, asyncio.Task[AzuraForgeError | None]] = {}
-        self._predictors: dict[tuple[str, int], PredictorHandle] = {}
+    def __init__(self, blocking: Any) -> None:
+        self.blocking = blocking  # the Registry for threads: its methods wait for their results
+        self._runs: dict[str, _Run] = {}  # not ended, or in a way that the journal cannot tell
+        self._predictors: OrderedDict[tuple[str, int], PredictorHandle] = OrderedDict()
+        self._watcher = Worker("azuraforge-watcher")
+        self._starting = threading.Lock()
+        self._is_closed = False
+        atexit.register(self._close)  # a script that forgets to close still ends its runs cleanly
 
-    async def train(self, run: str, spec: RunSpec) -> None:
-        """Run a Trainer to its end. Raises: what kept its events from the Registry."""
+    def cores(self) -> int:
+        """The most threads a Trainer can have."""
         raise NotImplementedError
 
-    async def new_predictor(self, version: ModelVersion) -> PredictorHandle:
-        """Restore a model."""
+    def train(self, run: str, spec: RunSpec) -> Future[None]:
+        """Run a Trainer to its end in its turn; the future raises what ended it without a word.
+
+        Cancelling the future spares a Trainer that has not begun.
+        """
+        raise NotImplementedError
+
+    def let_go(self, run: str) -> None:
+        """Free what the run's Trainer holds; the run has ended."""
+
+    def new_predictor(self, version: ModelVersion) -> PredictorHandle:
+        """A Predictor, without waiting for it to be restored."""
+        raise NotImplementedError
+
+    def shut_down(self) -> None:
+        """End what the subclass started; no run is on."""
         raise NotImplementedError
 
     async def plugins(self) -> list[PluginInfo]:
         """The installed plugins, broken ones with their error."""
-        return [await asyncio.to_thread(plugins.describe, name) for name in plugins.names()]
+        return await asyncio.to_thread(lambda: [plugins.describe(name) for name in plugins.names()])
 
     async def start_run(self, spec: RunSpec) -> RunRecord:
         """Check the spec, write the run down, start a Trainer on it."""
-        whole, _, _ = await asyncio.to_thread(resolve, spec)
-        cores = os.cpu_count() or 1
-        if whole.threads > cores:
-            raise ConfigError(
-                f"threads: got {whole.threads}; allowed: 1 to {cores}, the cores here"
-            )
-        record = await self.registry.create_run(whole)
-        self._watched[record.id] = asyncio.create_task(self._watch(record.id, whole))
-        return record
+        return await asyncio.to_thread(self._start, spec)  # whole, even if the caller gives up
 
     async def join(self, run: str) -> RunRecord:
-        """Wait until a run started here has ended.
+        """Wait until a run started here has ended; one that has ended long ago is told at once.
 
         Raises: NotFoundError for a run not started here; what kept the run from being written.
         """
-        if run not in self._watched:
-            raise NotFoundError(f"run {run} was not started by this {self.runtime} runtime")
-        error = await asyncio.shield(self._watched[run])
-        if error is not None:
-            raise error
-        return await self.registry.run(run)
+        record = await self.registry.run(run)
+        begun = self._runs.get(record.id)
+        if begun is not None:
+            await result_of(begun.ended)
+        record = await self.registry.run(record.id)
+        if record.state not in ENDED:
+            raise NotFoundError(
+                f"run {record.id} is {record.state}, and was not started by this {self.runtime} "
+                "runtime; follow() watches a run from anywhere"
+            )
+        return record
 
     async def predict(self, name: str, request: PredictRequest) -> PredictReply:
         """Predict with a registered model; its Predictor is kept for the next call."""
         version = await self.registry.model(name, request.version)
         key = (version.name, version.version)
         if key not in self._predictors:
-            self._predictors[key] = await self.new_predictor(version)
+            self._predictors[key] = self.new_predictor(version)
+        self._predictors.move_to_end(key)
+        if len(self._predictors) > MOST_PREDICTORS:
+            self._predictors.popitem(last=False)
         return await self._predictors[key].predict(request)
 
     async def run_study(
@@ -112,53 +162,157 @@ class Runtime:
     ) -> StudyRecord:
         """Run a study to its end; `on_change` is told of every trial that began or ended."""
         tuner = await asyncio.to_thread(Tuner, spec, new_run_id())
-        running: dict[asyncio.Task[RunRecord], int] = {}
-        waiting: list[StartTrial] = tuner.start()
-        while waiting or running:
-            for number, trial in waiting:
-                record = await self.start_run(trial)
-                tuner.began(number, record.id)
-                running[asyncio.create_task(self.join(record.id))] = number
-            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            waiting = [s for task in done for s in tuner.ended(running.pop(task), task.result())]
-            if on_change is not None:
-                on_change(tuner.record())
+        tell = on_change or (lambda study: None)
+        trials = {self._begin(start, tuner, tell) for start in tuner.start()}
+        try:
+            while trials:
+                done, trials = await asyncio.wait(trials, return_when=asyncio.FIRST_COMPLETED)
+                for number, record in sorted(trial.result() for trial in done):
+                    starts = tuner.ended(number, record)
+                    tell(tuner.record())
+                    trials |= {self._begin(start, tuner, tell) for start in starts}
+        finally:
+            for trial in trials:  # left early: the runs of this study are nobody's any more
+                trial.cancel()
+            left = [run for run, begun in self._runs.items() if begun.study == tuner.study]
+            await asyncio.to_thread(self._stop_all, left, "its study was left")
         return tuner.record()
 
     async def close(self) -> None:
-        """Ask the runs started here to stop, and wait for them."""
-        for run, task in self._watched.items():
-            if not task.done():
-                await self._ask_to_stop(run)
-        await asyncio.gather(*self._watched.values())
+        """Stop the runs started here after their present step, then all that serves them."""
+        await asyncio.to_thread(self._close)
 
-    async def _ask_to_stop(self, run: str) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _start(self, spec: RunSpec) -> RunRecord:
+        whole, _, _ = resolve(spec)
+        cores = self.cores()
+        if whole.threads > cores:
+            raise ConfigError(
+                f"threads: got {whole.threads}; allowed: 1 to {cores}, the cores here"
+            )
+        with self._starting:
+            if self._is_closed:
+                raise RefusedError("this runtime is closed; connect() gives another one")
+            record: RunRecord = self.blocking.create_run(whole)
+            work = self._trained(record.id, whole)
+            self._runs[record.id] = _Run(whole.study, work, Future())
+        work.add_done_callback(lambda done: self._watcher.submit(self._end, record.id, done))
+        return record
+
+    def _trained(self, run: str, spec: RunSpec) -> Future[None]:
+        """The Trainer's work; one that cannot even be started has failed at once."""
         try:
-            await self.registry.request_stop(run, "the runtime was closed")
+            return self.train(run, spec)
+        except Exception as error:  # noqa: BLE001  (a cluster that has gone raises anything)
+            work: Future[None] = Future()
+            work.set_exception(error)
+            return work
+
+    def _begin(self, start: StartTrial, tuner: Tuner, tell: Tell) -> asyncio.Task[Ended]:
+        return asyncio.create_task(self._trial(start, tuner, tell))
+
+    async def _trial(self, start: StartTrial, tuner: Tuner, tell: Tell) -> Ended:
+        record = await self.start_run(start.spec)
+        tuner.began(start.number, record.id)
+        tell(tuner.record())
+        try:
+            return start.number, await self.join(record.id)
+        except RunError:  # its journal says that it failed: the others go on
+            return start.number, await self.registry.run(record.id)
+
+    def _close(self) -> None:
+        with self._starting:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        atexit.unregister(self._close)
+        try:
+            self._stop_all(self._runs, "the runtime was closed")
+        finally:
+            wait([begun.ended for begun in self._runs.values()])
+            self._watcher.close()
+            self.shut_down()
+
+    def _stop_all(self, runs: Iterable[str], reason: str) -> None:
+        for run in list(runs):
+            begun = self._runs.get(run)
+            if begun is not None and not begun.ended.done():
+                self._stop(run, begun, reason)
+
+    def _stop(self, run: str, begun: _Run, reason: str) -> None:
+        try:
+            record = self.blocking.request_stop(run, reason)
         except RefusedError:
             return  # it ended in the meantime
+        if record.state in ENDED:
+            begun.work.cancel()  # it was queued: its Trainer need not begin
 
-    async def _watch(self, run: str, spec: RunSpec) -> AzuraForgeError | None:
-        """Train; a Trainer that died without a word is given its RunFailed here."""
+    def _end(self, run: str, work: Future[None]) -> None:
+        """Let joiners know; a Trainer that died without a word is given its RunFailed first."""
         try:
-            await self.train(run, spec)
-            return None
-        except AzuraForgeError as error:
-            try:
-                await self._tell_failed(run, error)
-            except AzuraForgeError as second:
-                return second  # the Registry cannot be written either: whoever joins is told
-            return error
+            self.let_go(run)
+            error = None if work.cancelled() else work.exception()
+            untold = None if error is None else self._tell(run, error)
+        except Exception as second:  # noqa: BLE001  (the Registry fails too: whoever joins is told)
+            untold = second
+        if untold is None:
+            self._runs.pop(run).ended.set_result(None)
+        else:
+            self._runs[run].ended.set_exception(untold)
 
-    async def _tell_failed(self, run: str, error: AzuraForgeError) -> None:
-        record = await self.registry.run(run)
-        if record.state not in ENDED:
-            failed = RunFailed(step=record.step, kind=type(error).__name__, error=str(error))
-            await self.registry.append(run, record.last_seq + 1, [failed])
+    def _tell(self, run: str, error: BaseException) -> Exception | None:
+        """Write the error into the journal, unless it holds the end; returns what it cannot say."""
+        record = self.blocking.run(run)
+        kind, text = type(error).__name__, str(error)
+        if isinstance(error, Bug):
+            kind, text = error.kind, error.text
+            log.error("run %s: a bug in its plugin or in AzuraForge\n%s", run, error.traceback)
+        if record.state in ENDED:
+            return None
+        failed = RunFailed(step=record.step, kind=kind, error=text)
+        self.blocking.append(run, record.last_seq + 1, [failed])
+        if isinstance(error, AzuraForgeError):
+            return error
+        return RunError(f"run {run} failed of a bug: {kind}: {text}")
+
+
+class _Run(NamedTuple):
+    """A run started here: the Trainer's work, and what its joiners wait for."""
+
+    study: str | None
+    work: Future[None]
+    ended: Future[None]
+
+
+class Bug(Exception):  # noqa: N818  (it is told, not caught)
+    """An error that is none of ours, as texts: the error itself might not survive pickling."""
+
+    def __init__(self, kind: str, text: str, traceback: str) -> None:
+        super().__init__(kind, text, traceback)
+        self.kind = kind
+        self.text = text
+        self.traceback = traceback
 
 
 def train_here(registry: Any, blobs: Any, run: str, spec: RunSpec) -> None:
-    """Run a Trainer to its end in this thread; `registry` answers blocking calls."""
+    """Run a Trainer to its end in this thread; `registry` answers blocking calls.
+
+    Raises: what kept the run from being written down; Bug.
+    """
+    try:
+        _train(registry, blobs, run, spec)
+    except AzuraForgeError:
+        raise
+    except Exception as error:  # noqa: BLE001  (a plugin may raise anything)
+        raise Bug(type(error).__name__, str(error), traceback.format_exc()) from None
+
+
+def _train(registry: Any, blobs: Any, run: str, spec: RunSpec) -> None:
     from azuraforge.actors.publisher import publish  # here: the engine is loaded where one trains
     from azuraforge.actors.trainer import Trainer
 

@@ -6,8 +6,10 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+from azuraforge.actors import checkpoint as checkpoints
+from azuraforge.actors.checkpoint import Checkpoint
 from azuraforge.actors.resolve import resolve, task_generator
 from azuraforge.engine.nn import Module
 from azuraforge.engine.optim import SGD, Adam, Optimizer
@@ -32,15 +34,15 @@ from azuraforge.schema.events import (
 )
 from azuraforge.schema.specs import RunSpec, spec_hash
 from azuraforge.store.blobs import BlobStore, MemoryBlobs
-from azuraforge.store.tensors import decode, encode
+from azuraforge.store.tensors import encode
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
     """How a run in this process ended: its best model, and what is known of it."""
 
-    state: str  # finished or stopped
-    model: Module
+    state: Literal["finished", "stopped"]
+    model: Module  # with the weights of the best epoch; of the last step where none has ended
     best_epoch: int
     validation: Metrics
     test: Metrics  # empty where the run was stopped
@@ -54,7 +56,8 @@ class Trainer:
     that CheckpointSaved, equal to what the earlier one gave from there on. `seq` is the number of
     the latest event. `clock` (seconds) serves telemetry alone.
 
-    Raises: NotFoundError, PluginError, ConfigError, DeviceError for a spec that cannot be run.
+    Raises: NotFoundError, PluginError, ConfigError, DeviceError for a spec that cannot be run;
+            RefusedError for a checkpoint of another spec.
     """
 
     def __init__(
@@ -67,16 +70,20 @@ class Trainer:
     ) -> None:
         self.spec, self._plugin, self._config = resolve(spec)
         self._blobs = blobs if blobs is not None else MemoryBlobs()
-        self._resume_from = checkpoint
+        self._checkpoint = (
+            None if checkpoint is None else checkpoints.load(self._blobs, checkpoint, self.spec)
+        )
         self._clock = clock
         self._stop_reason: str | None = None
         self._loop: Loop | None = None
-        self._began = 0.0
-        self._first_step = 0
+        self._pace: _Pace | None = None
         self.seq = 0
 
     def stop(self, reason: str) -> None:
-        """Ask for an end after the present step; may be called from another thread."""
+        """Ask for an end after the present step; may be called from another thread.
+
+        A run that is asked in its last step finishes.
+        """
         self._stop_reason = reason
 
     def run(self, on_event: Callable[[Event], None] | None = None) -> RunResult:
@@ -88,6 +95,8 @@ class Trainer:
                 on_event(event)
         loop = self._loop
         assert loop is not None  # a run without a loop has raised
+        if loop.best_weights:
+            loop.model.load_state_dict(loop.best_weights)
         last = events[-1]
         return RunResult(
             state="finished" if isinstance(last, RunFinished) else "stopped",
@@ -117,35 +126,46 @@ class Trainer:
     @property
     def telemetry(self) -> Telemetry | None:
         """How fast the run goes just now; None before its first step."""
-        loop = self._loop
-        done = loop.step - self._first_step if loop else 0
-        if loop is None or done == 0:
+        pace = self._pace  # once: the thread that trains puts another one there
+        if pace is None:
             return None
-        elapsed = max(self._clock() - self._began, 1e-9)
+        elapsed = max(self._clock() - pace.began, 1e-9)
         return Telemetry(
-            step=loop.step,
+            step=pace.step,
             elapsed_s=elapsed,
-            samples_per_s=done * loop.batch_size / elapsed,
-            eta_s=(loop.steps - loop.step) * elapsed / done,
+            samples_per_s=pace.rows / elapsed,
+            eta_s=(pace.steps - pace.step) * elapsed / pace.done,
         )
 
     def _events(self) -> Iterator[Event]:
+        self.seq, self._pace = 0, None
         set_threads(self.spec.threads)
         task = self._build()
         loop = self._loop = self._new_loop(task)
-        if self._resume_from is None:
+        if self._checkpoint is None:
             yield self._started(task, loop)
         else:
-            yield self._resumed(loop, self._resume_from)
-        self._began, self._first_step = self._clock(), loop.step
-        for happened in loop:
+            yield self._resumed(loop, self._checkpoint)
+        yield from self._steps(loop)
+        if self._stop_reason is not None and loop.step < loop.steps:
+            yield from self._stopped(loop, self._stop_reason)
+        else:
+            yield self._finished(task, loop)
+
+    def _steps(self, loop: Loop) -> Iterator[Event]:
+        """The events up to the last step, or to where a stop that was asked for takes effect."""
+        began, first_step, rows = self._clock(), loop.step, 0
+        happenings = iter(loop)
+        while self._stop_reason is None or loop.step == loop.steps:
+            happened = next(happenings, None)
+            if happened is None:
+                return
+            if isinstance(happened, Step):
+                rows += happened.rows
+                self._pace = _Pace(began, loop.step - first_step, rows, loop.step, loop.steps)
             yield _event_of(happened)
             if isinstance(happened, Epoch):
-                yield self._checkpoint(loop, happened.epoch)
-            if self._stop_reason is not None and loop.step < loop.steps:
-                yield from self._stopped(loop, happened.epoch, self._stop_reason)
-                return
-        yield self._finished(task, loop)
+                yield self._saved(loop)
 
     def _build(self) -> Task:
         with using(Generator(self.spec.seed).child("init")):
@@ -186,21 +206,17 @@ class Trainer:
             unit=task.unit,
         )
 
-    def _checkpoint(self, loop: Loop, epoch: int) -> CheckpointSaved:
-        arrays, values = loop.state_dict()
-        metadata = {"spec": spec_hash(self.spec), "seq": self.seq, "epoch": epoch, "loop": values}
-        sha256 = self._blobs.put(encode(arrays, metadata))
-        return CheckpointSaved(step=loop.step, epoch=epoch, sha256=sha256)
+    def _saved(self, loop: Loop) -> CheckpointSaved:
+        return _checkpoint_event(loop, checkpoints.save(self._blobs, self.spec, self.seq, loop))
 
-    def _resumed(self, loop: Loop, sha256: str) -> CheckpointSaved:
-        arrays, metadata = decode(self._blobs.get(sha256))
-        loop.load_state_dict(arrays, metadata["loop"])
-        self.seq = metadata["seq"]
-        return CheckpointSaved(step=loop.step, epoch=metadata["epoch"], sha256=sha256)
+    def _resumed(self, loop: Loop, checkpoint: Checkpoint) -> CheckpointSaved:
+        self.seq = checkpoint.seq
+        loop.load_state_dict(checkpoint.arrays, checkpoint.values)
+        return _checkpoint_event(loop, checkpoint.sha256)
 
-    def _stopped(self, loop: Loop, epoch: int, reason: str) -> Iterator[Event]:
+    def _stopped(self, loop: Loop, reason: str) -> Iterator[Event]:
         yield Intervened(step=loop.step, command="stop", reason=reason)
-        saved = self._checkpoint(loop, epoch)
+        saved = self._saved(loop)
         yield saved
         yield RunStopped(step=loop.step, reason=reason, checkpoint=saved.sha256)
 
@@ -220,6 +236,21 @@ class Trainer:
             test=_finite(test, "test"),
             weights=self._blobs.put(encode(loop.best_weights, metadata)),
         )
+
+
+class _Pace(NamedTuple):
+    """How far this Trainer has come: steps and rows done since it `began`, step of steps."""
+
+    began: float
+    done: int
+    rows: int
+    step: int
+    steps: int
+
+
+def _checkpoint_event(loop: Loop, sha256: str) -> CheckpointSaved:
+    epoch = math.ceil(loop.step / len(loop.loader))
+    return CheckpointSaved(step=loop.step, epoch=epoch, sha256=sha256)
 
 
 def _event_of(happened: Step | Epoch) -> Event:
@@ -242,11 +273,11 @@ def _event_of(happened: Step | Epoch) -> Event:
 
 
 def _finite(metrics: Metrics, where: str) -> Metrics:
-    """The metrics as plain floats. Raises: NonFiniteError naming the first that is NaN or Inf."""
+    """The metrics themselves. Raises: NonFiniteError naming the first that is NaN or Inf."""
     for name, value in metrics.items():
         if not math.isfinite(value):
             raise NonFiniteError(f"{where}: the metric {name!r} is {value}")
-    return {name: float(value) for name, value in metrics.items()}
+    return metrics
 
 
 def _optimizer(config: OptimizerConfig, model: Module) -> Optimizer:
