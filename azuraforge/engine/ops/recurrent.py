@@ -108,6 +108,7 @@ lstm = op(
     shape=_lstm_shape,
     forward=_lstm_forward,
     grads={("x", "w_ih", "w_hh", "b_ih", "b_hh", "h", "c"): _lstm_gradient},
+    kernel="lstm",
     samples=(
         _lstm_sample(4, 2, 3, 2),
         _lstm_sample(1, 1, 1, 1),
