@@ -86,7 +86,10 @@ def configure(config: type[C], values: Mapping[str, Any]) -> C:
             problems.append(FieldProblem(path, given[path], f"allowed: {field.allowed}"))
     if problems:
         raise ConfigError("; ".join(map(str, problems)), tuple(problems))
-    return msgspec.convert(_with_defaults(config, nested), config)
+    try:
+        return msgspec.convert(_with_defaults(config, nested), config)
+    except msgspec.ValidationError as error:  # what the config's own __post_init__ does not allow
+        raise ConfigError(f"config: {error}") from error
 
 
 def values_of(config: Struct) -> dict[str, Any]:

@@ -249,3 +249,15 @@ def test_a_number_may_be_written_without_a_digit_before_or_after_the_point():
     short = configure(PluginConfig, {"optim.lr": ".5", "optim.momentum": "0."})
 
     assert (short.optim.lr, short.optim.momentum) == (0.5, 0.0)
+
+
+def test_what_a_config_itself_does_not_allow_is_a_config_error_in_its_own_words():
+    class Even(Struct, frozen=True, kw_only=True):
+        width: int = 2
+
+        def __post_init__(self) -> None:
+            if self.width % 2:
+                raise ValueError(f"width: got {self.width}; allowed: an even number")
+
+    with pytest.raises(ConfigError, match="width: got 3; allowed: an even number"):
+        configure(Even, {"width": "3"})
