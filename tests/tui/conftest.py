@@ -92,7 +92,7 @@ class Replay:
         return record
 
     async def follow(self, run, after=0):
-        self._answer()
+        await self.run(run)
         self.followed.append((run, after))
         place = 0
         while True:

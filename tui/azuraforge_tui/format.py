@@ -48,6 +48,11 @@ def ago(seconds: float) -> str:
     return "just now"
 
 
+def counted(count: int, what: str) -> str:
+    """1 run, 2 runs."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def state(of: RunState) -> str:
     """A state with its symbol."""
     return f"{MARKS[of]} {of}"

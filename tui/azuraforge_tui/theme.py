@@ -69,18 +69,18 @@ LIGHT = Theme(
     accent="#a34700",
     success="#00704f",  # bluish green, darker
     warning="#855c00",
-    error="#b34500",  # vermilion, darker
+    error="#ad4200",  # vermilion, darker
     foreground="#1d242c",
     background="#fbfbf9",
     surface="#f1f2f0",
     panel="#e4e7e8",
     variables={
         "series-train": "#0067a0",
-        "series-validation": "#a85200",
+        "series-validation": "#9f4d00",
         "state-queued": "#56636f",
         "state-running": "#0067a0",
         "state-finished": "#00704f",
-        "state-failed": "#b34500",
+        "state-failed": "#ad4200",
         "state-stopped": "#96417a",  # reddish purple, darker
         "quiet": "#5a6773",
         "rule": "#c3cad0",

@@ -12,7 +12,7 @@ from textual.widgets import DataTable, Static
 
 from azuraforge.errors import ServiceError
 from azuraforge.schema.records import ModelVersion
-from azuraforge_tui.format import ago, number
+from azuraforge_tui.format import ago, counted, number
 from azuraforge_tui.screens.area import Area
 from azuraforge_tui.screens.run import RunScreen
 from azuraforge_tui.telling import metrics
@@ -77,7 +77,9 @@ class ModelsScreen(Area):
         )
         self.set_class(not rows, "-empty")
         names = {model.name for model in self._models.values()}
-        self.title_line("Models", f"{len(names)} models · {len(rows)} versions")
+        self.title_line(
+            "Models", f"{counted(len(names), 'model')} · {counted(len(rows), 'version')}"
+        )
 
     def _cells(self, model: ModelVersion) -> Cells:
         accent = self.app.theme_variables["state-finished"]

@@ -16,6 +16,7 @@ from azuraforge.errors import AzuraForgeError, ConfigError, ServiceError
 from azuraforge.schema.config import ConfigField
 from azuraforge.schema.records import PluginInfo
 from azuraforge_tui.form import RUN_FIELDS, Draft, command, default_text, draft, spec_of
+from azuraforge_tui.format import counted
 from azuraforge_tui.screens.area import Area
 from azuraforge_tui.screens.run import RunScreen
 from azuraforge_tui.widgets.form_row import FormRow
@@ -125,9 +126,9 @@ class NewRunScreen(Area):
         if self._chosen is None:
             return
         values, problems = self._draft()
-        count = _counted(len(problems), "problem")
+        count = counted(len(problems), "problem")
         told = (f"✗ {count}", "$error bold") if problems else (count, "$quiet")
-        self._say(Content.assemble(f"{_counted(len(values), 'change')} · ", told))
+        self._say(Content.assemble(f"{counted(len(values), 'change')} · ", told))
         line = command(self._chosen.name, self._fields, values)
         self._command.update(Content.assemble(("$ ", "$quiet"), line))
 
@@ -183,7 +184,3 @@ def _group(field: ConfigField) -> str:
         return "run"
     head, dot, _ = field.path.partition(".")
     return head if dot else "general"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -14,7 +14,7 @@ from textual.widgets import DataTable, Input, Static
 
 from azuraforge.errors import ServiceError
 from azuraforge.schema.records import ENDED, RunRecord
-from azuraforge_tui.format import ago, number, span, state
+from azuraforge_tui.format import ago, counted, number, span, state
 from azuraforge_tui.screens.area import Area
 from azuraforge_tui.screens.models import ModelsScreen
 from azuraforge_tui.screens.new_run import NewRunScreen
@@ -143,9 +143,9 @@ class RunsScreen(Area):
             self.title_line(f"AzuraForge  {self.forge.url}")
             return
         running = sum(record.state == "running" for record in records)
-        counts = f"{running} running · {len(records)} runs"
+        counts = f"{running} running · {counted(len(records), 'run')}"
         if found is not None:
-            counts = f"{found} of {len(records)} runs"
+            counts = f"{found} of {counted(len(records), 'run')}"
         self.title_line(f"AzuraForge  {self.forge.url}", counts)
 
     @property

@@ -43,7 +43,8 @@ class EpochTable(Vertical):
         columns = _columns(new[0], view.metrics)
         if not table.columns:
             for name in ("epoch", *columns):
-                table.add_column(Text(name, justify="right"), key=name)
+                width = max(len(name), len("-0.001234"))  # given, or it changes with the values
+                table.add_column(Text(name, justify="right"), key=name, width=width)
         for epoch in new:
             table.add_row(_numbered(epoch), *_cells(epoch, columns), key=str(epoch.epoch))
         for key in list(table.rows)[: max(0, table.row_count - ROWS)]:
