@@ -219,12 +219,13 @@ class Loop:
 
 
 def _gradient_norm(optimizer: Optimizer) -> float:
-    """The Euclidean norm of all gradients together, summed in float64."""
+    """The Euclidean norm of all gradients together; Inf where a square overflows."""
     squares = 0.0
-    for parameter in optimizer.params:
-        if parameter.grad is not None:
-            flat = parameter.grad.data.reshape(-1)
-            squares += float(flat @ flat)
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller looks, and explains
+        for parameter in optimizer.params:
+            if parameter.grad is not None:
+                flat = parameter.grad.data.reshape(-1)
+                squares += float(flat @ flat)
     return math.sqrt(squares)
 
 
