@@ -10,7 +10,8 @@ from typing import cast
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle
 from azuraforge.actors.predictor import PredictorOnDemand
 from azuraforge.actors.registry import Registry
-from azuraforge.actors.runtime import Runtime, train_here
+from azuraforge.actors.runtime import Runtime
+from azuraforge.actors.training import train_here
 from azuraforge.actors.worker import Awaitable, Blocking, Worker
 from azuraforge.schema.records import ModelVersion
 from azuraforge.schema.specs import RunSpec

@@ -37,9 +37,10 @@ from ray.exceptions import RayActorError, RayError, RayTaskError  # noqa: E402
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle  # noqa: E402
 from azuraforge.actors.predictor import PredictorOnDemand  # noqa: E402
 from azuraforge.actors.registry import Registry  # noqa: E402
-from azuraforge.actors.runtime import Runtime, train_here  # noqa: E402
+from azuraforge.actors.runtime import Runtime  # noqa: E402
+from azuraforge.actors.training import train_here  # noqa: E402
 from azuraforge.actors.worker import result_of  # noqa: E402
-from azuraforge.errors import RunError, ServiceError  # noqa: E402
+from azuraforge.errors import DeviceError, RunError, ServiceError  # noqa: E402
 from azuraforge.schema.records import ModelVersion  # noqa: E402
 from azuraforge.schema.specs import RunSpec  # noqa: E402
 from azuraforge.store.blobs import Blobs  # noqa: E402
@@ -82,6 +83,8 @@ class OnRay(Runtime):
         return int(max((node.get("CPU", 0) for node in nodes), default=0))
 
     def train(self, run: str, spec: RunSpec) -> Future[None]:
+        if spec.device == "cuda" and not ray.cluster_resources().get("GPU"):
+            raise DeviceError("device 'cuda' was asked for, but no node of the Ray cluster has one")
         needs = {"num_cpus": spec.threads, "num_gpus": int(spec.device == "cuda")}
         trainer = self._trainers[run] = ray.remote(_TrainerActor).options(**needs).remote()
         work: Future[None] = Future()

@@ -6,20 +6,20 @@ import asyncio
 import atexit
 import logging
 import threading
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, cast
 
 from azuraforge import plugin as plugins
 from azuraforge.actors.handles import Handles, PredictorHandle, RegistryHandle
 from azuraforge.actors.registry import new_run_id
 from azuraforge.actors.resolve import resolve
+from azuraforge.actors.training import Bug
 from azuraforge.actors.tuner import StartTrial, Tuner
-from azuraforge.actors.worker import Worker, result_of
+from azuraforge.actors.worker import CLOSED, Worker, result_of
 from azuraforge.errors import (
     AzuraForgeError,
     ConfigError,
@@ -174,7 +174,7 @@ class Runtime:
         finally:
             for trial in trials:  # left early: the runs of this study are nobody's any more
                 trial.cancel()
-            left = [run for run, begun in self._runs.items() if begun.study == tuner.study]
+            left = [run for run, begun in list(self._runs.items()) if begun.study == tuner.study]
             await asyncio.to_thread(self._stop_all, left, "its study was left")
         return tuner.record()
 
@@ -197,7 +197,7 @@ class Runtime:
             )
         with self._starting:
             if self._is_closed:
-                raise RefusedError("this runtime is closed; connect() gives another one")
+                raise RefusedError(f"start_run: {CLOSED}")
             record: RunRecord = self.blocking.create_run(whole)
             work = self._trained(record.id, whole)
             self._runs[record.id] = _Run(whole.study, work, Future())
@@ -234,9 +234,11 @@ class Runtime:
         try:
             self._stop_all(self._runs, "the runtime was closed")
         finally:
-            wait([begun.ended for begun in self._runs.values()])
+            wait([begun.ended for begun in list(self._runs.values())])
             self._watcher.close()
             self.shut_down()
+            self.registry = cast(RegistryHandle, _Closed())
+            self.blocking = _Closed()
 
     def _stop_all(self, runs: Iterable[str], reason: str) -> None:
         for run in list(runs):
@@ -281,46 +283,16 @@ class Runtime:
         return RunError(f"run {run} failed of a bug: {kind}: {text}")
 
 
+class _Closed:
+    """Stands where the Registry was."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RefusedError(f"{name}: {CLOSED}")
+
+
 class _Run(NamedTuple):
     """A run started here: the Trainer's work, and what its joiners wait for."""
 
     study: str | None
     work: Future[None]
     ended: Future[None]
-
-
-class Bug(Exception):  # noqa: N818  (it is told, not caught)
-    """An error that is none of ours, as texts: the error itself might not survive pickling."""
-
-    def __init__(self, kind: str, text: str, traceback: str) -> None:
-        super().__init__(kind, text, traceback)
-        self.kind = kind
-        self.text = text
-        self.traceback = traceback
-
-
-def train_here(registry: Any, blobs: Any, run: str, spec: RunSpec) -> None:
-    """Run a Trainer to its end in this thread; `registry` answers blocking calls.
-
-    Raises: what kept the run from being written down; Bug.
-    """
-    try:
-        _train(registry, blobs, run, spec)
-    except AzuraForgeError:
-        raise
-    except Exception as error:  # noqa: BLE001  (a plugin may raise anything)
-        raise Bug(type(error).__name__, str(error), traceback.format_exc()) from None
-
-
-def _train(registry: Any, blobs: Any, run: str, spec: RunSpec) -> None:
-    from azuraforge.actors.publisher import publish  # here: the engine is loaded where one trains
-    from azuraforge.actors.trainer import Trainer
-
-    if registry.run(run).state in ENDED:
-        return  # stopped while it was queued
-    trainer = Trainer(spec, blobs=blobs)
-    publish(
-        trainer,
-        lambda first_seq, events: registry.append(run, first_seq, events),
-        lambda telemetry: registry.report(run, telemetry),
-    )

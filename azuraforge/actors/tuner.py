@@ -5,6 +5,7 @@ A state machine: it starts nothing itself. Random search: trial n is a function 
 
 from __future__ import annotations
 
+import difflib
 import math
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from msgspec import structs
 from azuraforge.actors.resolve import resolve
 from azuraforge.engine.random import Generator
 from azuraforge.errors import ConfigError
-from azuraforge.schema.config import fields_of
+from azuraforge.schema.config import PluginConfig, configure, fields_of
 from azuraforge.schema.records import RunRecord, StudyRecord, Trial
 from azuraforge.schema.specs import Choice, Range, RunSpec, StudySpec
 
@@ -36,12 +37,10 @@ class Tuner:
         self.spec = spec
         self.study = study
         self._base, plugin, _ = resolve(spec.base)
-        _check(spec, [field.path for field in fields_of(plugin.config)])
+        _check(spec, self._base, plugin.config)
         self._trials: list[Trial] = []
         self._monitor: str | None = None
         self._mode: Any = None
-        for number in range(1, spec.trials + 1):
-            resolve(self._spec_of(self._draw(number)))  # a bad trial is refused before the first
 
     def start(self) -> list[StartTrial]:
         """The trials there is room for now."""
@@ -94,24 +93,51 @@ class Tuner:
 def _value(axis: Range | Choice, generator: Generator) -> Any:
     if isinstance(axis, Choice):
         return axis.values[int(generator.integers(0, len(axis.values), (1,))[0])]
-    (unit,) = generator.uniform((1,), dtype="float64")
-    low, high = (math.log(axis.low), math.log(axis.high)) if axis.log else (axis.low, axis.high)
-    value = float(low + (high - low) * unit)
+    low, high = _bounds(axis)
+    half = 0.5 if axis.whole else 0.0  # so that the first and the last are as likely as the others
+    ends = low - half, high + half
+    left, right = map(math.log, ends) if axis.log else ends
+    value = left + (right - left) * float(generator.uniform((1,), dtype="float64")[0])
     value = math.exp(value) if axis.log else value
-    return round(value) if axis.whole else min(max(value, axis.low), axis.high)
+    return min(max(round(value) if axis.whole else value, low), high)
 
 
-def _check(spec: StudySpec, known: list[str]) -> None:
+def _bounds(axis: Range) -> tuple[float, float]:
+    """The least and the greatest value of a range."""
+    return (math.ceil(axis.low), math.floor(axis.high)) if axis.whole else (axis.low, axis.high)
+
+
+def _check(spec: StudySpec, base: RunSpec, config: type[PluginConfig]) -> None:
+    """Refuse a space whose trials could not run, before the first of them does."""
+    known = [field.path for field in fields_of(config)]
     for path, axis in spec.space.items():
         if path not in known:
-            raise ConfigError(f"space: no key {path!r} in the config; known: {', '.join(known)}")
-        if isinstance(axis, Range) and not (
-            axis.low < axis.high and (axis.low > 0 or not axis.log)
-        ):
-            raise ConfigError(
-                f"space: {path}: {axis.low} to {axis.high}; allowed: low < high, "
-                "and low > 0 on a logarithmic scale"
-            )
+            close = difflib.get_close_matches(path, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ConfigError(f"space: no key {path!r}; known keys: {', '.join(known)}{hint}")
+        if isinstance(axis, Range):
+            _check_range(path, axis)
+        for value in _probes(axis):
+            configure(config, _with(base.config, {path: value}))
+
+
+def _check_range(path: str, axis: Range) -> None:
+    finite = math.isfinite(axis.low) and math.isfinite(axis.high)
+    if not finite or not axis.low < axis.high or (axis.log and axis.low <= 0):
+        raise ConfigError(
+            f"space: {path}: {axis.low} to {axis.high}; allowed: low < high, "
+            "and low > 0 on a logarithmic scale"
+        )
+    low, high = _bounds(axis)
+    if low > high:
+        raise ConfigError(f"space: {path}: no whole number from {axis.low} to {axis.high}")
+
+
+def _probes(axis: Range | Choice) -> list[Any]:
+    """Values that the config allows only if it allows every one that may be drawn."""
+    if isinstance(axis, Choice):
+        return axis.values
+    return [*_bounds(axis), _value(axis, Generator(0))]  # not whole: tells a field of whole numbers
 
 
 def _with(config: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

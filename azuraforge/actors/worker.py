@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from azuraforge.errors import RefusedError
 
+CLOSED = "this runtime is closed; connect() gives another one"
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ class Worker:
         result: Future[T] = Future()
         with self._lock:
             if self._is_closed:
-                raise RefusedError("this runtime is closed; connect() gives another one")
+                raise RefusedError(CLOSED)
             self._calls.put(lambda: _settle(result, call, args, kwargs))
         return result
 

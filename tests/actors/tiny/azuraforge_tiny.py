@@ -21,9 +21,7 @@ from azuraforge.errors import DataError
 from azuraforge.plugin import Example, Task
 from azuraforge.schema.config import OptimizerConfig, PluginConfig, TrainingConfig
 
-Fault = Literal[
-    "", "nan-loss", "build", "unpicklable", "data", "nan-test", "kill"
-]
+Fault = Literal["", "nan-loss", "build", "unpicklable", "data", "nan-test", "kill"]
 
 
 class FaultConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,7 +41,7 @@ class TinyConfig(PluginConfig, frozen=True, kw_only=True):
     rows: Annotated[int, Meta(ge=8, le=10_000, description="for training")] = 20
 
 
-class Unpicklable(Exception):
+class UnpicklableError(Exception):
     """An error of a stranger's that does not survive the way between processes."""
 
     def __init__(self, one: int, two: int) -> None:
@@ -68,7 +66,7 @@ class TinyPlugin:
         return Task(
             name="tiny",
             model=Watched(config.fault),
-            loss=lambda outputs, targets: mse_loss(outputs, targets),
+            loss=mse_loss,
             metrics=within,
             monitor=config.monitor,
             mode="min" if config.monitor == "loss" else "max",
@@ -133,7 +131,7 @@ def fail(kind: Fault) -> None:
     if kind == "build":
         raise ValueError("a bug in the plugin")
     if kind == "unpicklable":
-        raise Unpicklable(1, 2)
+        raise UnpicklableError(1, 2)
     if kind == "data":
         raise DataError("tiny.csv: 0 rows; allowed: 1 or more")
 
