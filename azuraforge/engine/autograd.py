@@ -162,7 +162,7 @@ def _gradients(node: Node, outer: list[Array | None]) -> list[Array | None]:
         for g, (shape, dtype) in zip(outer, node.types, strict=False)
     ]
     needs = [target is not None for target in node.sources]
-    gradients = node.how.input_gradients(xp, needs, arriving, node.kept)
+    gradients = node.how.input_gradients(xp, needs, arriving, node.kept, node.shapes)
     reached = [
         None if gx is None or not need else unbroadcast(gx, shape)
         for gx, need, shape in zip(gradients, needs, node.shapes, strict=True)

@@ -1,8 +1,12 @@
-"""How many threads the BLAS under NumPy uses: results are bit-identical at a given count."""
+"""How many threads kernels and BLAS use: results are bit-identical at a given count.
+
+The count is of the process, as BLAS's own is; it is the number of cores until it is set.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +20,23 @@ SYMBOLS = (
 )
 
 
-def set_threads(count: int) -> int:
-    """Let BLAS use `count` threads; returns how many it says it uses, 0 where it cannot be told.
+_count = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
 
-    NumPy's wheels carry OpenBLAS, which can be told; another BLAS follows its environment variable.
+
+def threads() -> int:
+    """How many threads kernels use."""
+    return _count[0]
+
+
+def set_threads(count: int) -> int:
+    """Let kernels and BLAS use `count` threads; returns how many BLAS then says it uses.
+
+    NumPy's wheels carry OpenBLAS, which can be told; another BLAS follows its environment variable
+    and gives 0 here.
     """
     if count < 1:
         raise ValueError(f"set_threads: got {count}, allowed: 1 or more")
+    _count[0] = count
     library = _openblas()
     if library is None:
         return 0

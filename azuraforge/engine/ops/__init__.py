@@ -1,6 +1,7 @@
 """Every op, one declaration each; `OPS` holds them by name."""
 
 from azuraforge.engine.ops import (
+    activation,
     conv,
     elementwise,
     index,
@@ -16,6 +17,7 @@ from azuraforge.engine.ops.op import OPS, Op
 __all__ = [
     "OPS",
     "Op",
+    "activation",
     "conv",
     "elementwise",
     "index",

@@ -37,6 +37,7 @@ abs = elementwise("abs(x)", y="abs(x)", x="g * sign(x)")
 square = elementwise("square(x)", y="x * x", x="2 * g * x")
 tanh = elementwise("tanh(x)", y="tanh(x)", x="g * (1 - y * y)")
 sigmoid = elementwise("sigmoid(x)", y="0.5 * tanh(0.5 * x) + 0.5", x="g * y * (1 - y)")
+erf = elementwise("erf(x)", y="erf(x)", x="1.1283791670955126 * g * exp(-x * x)")  # 2/√π
 # sign(y), not a condition: where() takes 1.3 ms for 346 k elements, this 0.2; NaN stays NaN in both
 relu = elementwise("relu(x)", y="maximum(x, 0)", x="g * sign(y)")
 

@@ -2,7 +2,7 @@
 
 The language is a small part of Python: names of the operands, numbers, + - * / **, unary minus,
 comparisons, `a if condition else b`, and the functions in FUNCTIONS. Lowering to array arithmetic
-gives the reference on NumPy and CuPy alike.
+gives the reference on NumPy and CuPy alike; `erf` alone is our own function, as they lack it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-FUNCTIONS = {  # function of the language -> NumPy's (and CuPy's) name
-    "exp": "exp",
-    "log": "log",
-    "sqrt": "sqrt",
-    "tanh": "tanh",
-    "abs": "absolute",
-    "sign": "sign",
-    "maximum": "maximum",
-    "minimum": "minimum",
-    "isnan": "isnan",
+from azuraforge.engine.ops.erf import erf
+
+FUNCTIONS = {  # function of the language -> how its call over arrays begins
+    "exp": "xp.exp(",
+    "log": "xp.log(",
+    "sqrt": "xp.sqrt(",
+    "tanh": "xp.tanh(",
+    "erf": "erf(xp, ",
+    "abs": "xp.absolute(",
+    "sign": "xp.sign(",
+    "maximum": "xp.maximum(",
+    "minimum": "xp.minimum(",
+    "isnan": "xp.isnan(",
 }
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add",
@@ -61,7 +64,7 @@ class Formula:
         parameters = ", ".join(("xp", *self.names, *([out] if out else [])))
         body = _written(self.tree, out) if out else _lowered(self.tree)
         source = f"lambda {parameters}: {body}"
-        function: Callable[..., Any] = eval(source, {})  # noqa: S307  of nodes parse() checked
+        function: Callable[..., Any] = eval(source, {"erf": erf})  # noqa: S307  of nodes parse() checked
         return function
 
 
@@ -113,5 +116,5 @@ def _lowered(tree: ast.expr) -> str:
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return f"xp.where({_lowered(test)}, {_lowered(body)}, {_lowered(orelse)})"
         case ast.Call(func=ast.Name(id=name), args=args):
-            return f"xp.{FUNCTIONS[name]}({', '.join(map(_lowered, args))})"
+            return f"{FUNCTIONS[name]}{', '.join(map(_lowered, args))})"
     raise AssertionError(f"{ast.unparse(tree)}: parse() lets nothing else through")

@@ -14,7 +14,8 @@ Gradients = Mapping[str | Row, Callable[..., Any] | None]
 class Implementation:
     """A forward and its gradients, wired to the names of an op's signature.
 
-    What is kept from forward to backward is what the gradients name, and nothing else.
+    What is kept from forward to backward is what the gradients name, and nothing else. A gradient
+    that names `gx` writes the gradient of x into that buffer, of x's shape, and returns nothing.
 
     Raises: TypeError for an input without a gradient, and for a name nobody knows.
     """
@@ -32,7 +33,8 @@ class Implementation:
             if function is not None
         }
         arrays = (*signature.inputs, *signature.outputs)
-        arriving = (*signature.gradients, "needs")
+        buffers = tuple(f"g{name}" for name in signature.inputs)
+        arriving = (*signature.gradients, "needs", *buffers)
         wanted = {name for function in functions.values() for name in parameters(function)}
         self.kept = tuple(sorted(wanted.difference(arriving)))
         self.retained = frozenset(self.kept).intersection(arrays)
@@ -42,23 +44,33 @@ class Implementation:
             ([signature.inputs.index(name) for name in key], Wired(function, arriving + self.kept))
             for key, function in functions.items()
         ]
+        self.fills = [name in wanted for name in buffers]  # of each input: is a buffer made for it?
         self.is_variadic = signature.is_variadic
 
     def input_gradients(
-        self, xp: Any, needs: Sequence[bool], outer: Sequence[Array], kept: Sequence[Any]
+        self,
+        xp: Any,
+        needs: Sequence[bool],
+        outer: Sequence[Array],
+        kept: Sequence[Any],
+        shapes: Sequence[tuple[int, ...]],
     ) -> Sequence[Array | None]:
-        """The gradient of each needed input, from the gradients `outer` of the outputs."""
-        row = (*outer, needs, *kept)
-        found: list[Array | None] = [None] * len(needs)
+        """The gradient of each needed input of these shapes, from those `outer` of the outputs."""
+        if self.is_variadic:
+            ((_, gradient),) = self.gradients
+            return list(gradient.function(xp, *gradient.pick((*outer, needs, None, *kept))))
+        dtype = outer[0].dtype
+        found: list[Array | None] = [
+            xp.empty(shape, dtype) if fills and need else None
+            for fills, need, shape in zip(self.fills, needs, shapes, strict=True)
+        ]
+        row = (*outer, needs, *found, *kept)
         for places, gradient in self.gradients:
-            if self.is_variadic:
-                return list(gradient.function(xp, *gradient.pick(row)))
-            if len(places) == 1:
-                (place,) = places
-                if needs[place]:
-                    found[place] = gradient.function(xp, *gradient.pick(row))
-            elif any(needs[place] for place in places):
-                results = gradient.function(xp, *gradient.pick(row))
-                for place, gx in zip(places, results, strict=True):
+            if not any(needs[place] for place in places):
+                continue
+            results = gradient.function(xp, *gradient.pick(row))
+            if results is not None:
+                several = results if len(places) > 1 else (results,)
+                for place, gx in zip(places, several, strict=True):
                     found[place] = gx
         return found

@@ -88,6 +88,7 @@ linear = op(
         "w": lambda xp, g, x: g.reshape(-1, g.shape[-1]).T @ x.reshape(-1, x.shape[-1]),
         "b": lambda xp, g: g.reshape(-1, g.shape[-1]).sum(0),
     },
+    kernel="linear",
     samples=(
         Sample(normal(3, 4), normal(5, 4), normal(5)),
         Sample(normal(2, 3, 4), normal(5, 4), normal(5)),
