@@ -91,7 +91,8 @@ def test_operands_and_gradients_given_are_left_alone(op: Op, sample: Sample) -> 
         shapes = [*op.operands([a.shape for a in arrays]), *(y.shape for y in results)]
         kept = how.keep((*op.operands(arrays), *results, *bound, *shapes))
         ones = [np.ones_like(y) for y in results[: op.returned]]
-        how.input_gradients(np, [True] * len(arrays), ones, kept, [a.shape for a in arrays])
+        with np.errstate(all="ignore"):
+            how.input_gradients(np, [True] * len(arrays), ones, kept, [a.shape for a in arrays])
         assert all((g == 1).all() for g in ones)
 
     for now, then in zip([*arrays, *results], [*before, *made], strict=True):
