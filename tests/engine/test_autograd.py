@@ -36,14 +36,6 @@ def test_a_chain_of_100_000_ops_goes_there_back_and_away() -> None:
     assert grad(x).tolist() == [1.0]
 
 
-def test_a_chain_that_was_never_walked_is_freed_without_recursion() -> None:
-    y = leaf(1.0)
-    for _ in range(100_000):
-        y = y * 1.0
-
-    del y
-
-
 def test_gradients_over_a_diamond_add_up() -> None:
     x = leaf(3.0)
     left, right = x * 2.0, x * x

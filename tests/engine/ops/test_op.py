@@ -116,3 +116,12 @@ def test_nan_wins_in_max_pool2d() -> None:
     y = pool.max_pool2d(x, kernel_size=(2, 2), stride=(2, 2))
 
     np.testing.assert_array_equal(y[0, 0], [[np.nan, 7], [13, 15]])
+
+
+def test_the_first_of_equal_maxima_gets_the_gradient_of_max_pool2d() -> None:
+    x = Tensor(np.zeros((1, 1, 2, 2)), requires_grad=True)
+
+    functional.max_pool2d(x, 2).sum().backward()
+
+    assert x.grad is not None
+    assert x.grad.data.tolist() == [[[[1, 0], [0, 0]]]]
