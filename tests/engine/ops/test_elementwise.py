@@ -109,3 +109,9 @@ def test_whole_numbers_beside_floats_become_floats_of_that_type() -> None:
     assert (x * n).dtype == np.float32
     assert (n * 0.5).dtype == np.float32
     assert (n * 2).dtype == np.int64
+
+
+def test_a_numpy_number_is_the_python_number_it_equals() -> None:
+    x = Tensor(np.arange(100, dtype=np.float32))
+
+    np.testing.assert_array_equal((x * np.float64(0.1)).data, (x * 0.1).data)
