@@ -33,7 +33,8 @@ def test_the_record_tells_the_state_until_the_last_event_does():
 
 
 def test_progress_says_what_is_known_and_no_more():
-    assert progress(view_of(), None, 0).words == "not started yet"
+    assert progress(view_of(), None, 0).words == "waits to be started"
+    assert progress(view_of(), record(), 160).words == "has not begun to train"
     assert progress(view_of(STARTED), record(), 160).words == "step 0/100 · epoch 0/10"
 
 

@@ -13,7 +13,7 @@ from textual.binding import Binding
 from textual.reactive import reactive
 
 from azuraforge.client.http import Client
-from azuraforge.errors import ServiceError
+from azuraforge.errors import AzuraForgeError
 from azuraforge_tui.screens.help import HelpScreen
 from azuraforge_tui.screens.runs import RunsScreen
 from azuraforge_tui.service import Service
@@ -22,6 +22,7 @@ from azuraforge_tui.theme import DARK, LIGHT
 from azuraforge_tui.widgets.raster import ASCII, BLOCKS, BRAILLE, Glyphs
 
 POLL_S = 1.0
+SILENCE_S = 5.0
 FRAME_S = 0.1
 FRAME_OVER_SSH_S = 0.25
 
@@ -107,9 +108,12 @@ class AzuraForgeApp(App[None]):
     async def _watch_connection(self) -> None:
         while True:
             try:
-                await self.service.health()
+                async with asyncio.timeout(SILENCE_S):
+                    await self.service.health()
                 self.lost = ""
-            except ServiceError as error:
+            except TimeoutError:
+                self.lost = f"{self.url} accepts the question and does not answer"
+            except AzuraForgeError as error:
                 self.lost = str(error)
             await asyncio.sleep(self.poll_s)
 

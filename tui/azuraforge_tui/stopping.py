@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azuraforge.errors import NotFoundError, RefusedError, ServiceError
+from azuraforge.errors import AzuraForgeError
 from azuraforge.schema.records import RunRecord
 from azuraforge_tui.screens.area import Area
 from azuraforge_tui.screens.confirm import ConfirmScreen
@@ -26,7 +26,5 @@ async def ask_and_stop(area: Area, run: RunRecord) -> None:
     try:
         await area.forge.service.stop(run.id, REASON)
         area.notify(f"Run {run.id} ends after its present step.")
-    except (NotFoundError, RefusedError) as error:
+    except AzuraForgeError as error:
         area.notify(str(error), severity="warning", markup=False)
-    except ServiceError as error:
-        area.forge.lost = str(error)

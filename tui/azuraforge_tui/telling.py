@@ -23,9 +23,10 @@ def state_of(view: RunView, record: RunRecord | None) -> RunState:
 def progress(view: RunView, record: RunRecord | None, now_s: float) -> Progress:
     """How far the run is, how fast it goes, when it will be done."""
     of = state_of(view, record)
-    words = [f"step {view.step:,}/{view.steps:,}" if view.steps else "not started yet"]
-    if view.start is not None:
-        words.append(f"epoch {view.epoch}/{view.start.epochs}")
+    if view.start is None:
+        words = ["waits to be started" if of == "queued" else "has not begun to train"]
+    else:
+        words = [f"step {view.step:,}/{view.steps:,}", f"epoch {view.epoch}/{view.start.epochs}"]
     if view.telemetry is not None and of == "running":
         unit = view.start.unit if view.start else "samples"
         words.append(f"{number(view.telemetry.samples_per_s)} {unit}/s")

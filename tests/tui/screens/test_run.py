@@ -46,7 +46,7 @@ def run(service):
 async def test_a_run_is_followed_as_it_goes(app, run, service, shows, size):
     async with app.run_test(size=size) as pilot:
         app.push_screen(RunScreen(run))
-        await shows(pilot, "not started yet")
+        await shows(pilot, "has not begun to train")
         await shows(pilot, "loss   no values yet")
 
         await service.tell(run, STARTED, *(step(n) for n in range(1, 11)), epoch(1, best=True))
@@ -224,12 +224,15 @@ async def test_5000_events_are_drawn_at_frames_not_at_events(
     drawn = []
     monkeypatch.setattr(curve, "draw", lambda *a: drawn.append(a) or [[]] * a[2])
     app = AzuraForgeApp(service, "http://replay", clock=clock, frame_s=3600, poll_s=3600)
-    await service.tell(run, STARTED, *(step(n) for n in range(1, 5000)))
+    await service.tell(run, STARTED, step(1))
     async with app.run_test(size=WIDE) as pilot:
         screen = RunScreen(run)
         app.push_screen(screen)
-        await until(pilot, lambda: len(service.journals[run]) == len(screen._arrived))
+        await until(pilot, lambda: len(screen._arrived) == 2)
+        screen.frame()
         await pilot.pause()
+        await service.tell(run, *(step(n) for n in range(2, 5000)))
+        await until(pilot, lambda: len(screen._arrived) == 4998)
         drawn.clear()
 
         screen.frame()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from azuraforge.errors import AzuraForgeError, NotFoundError
 from azuraforge_tui.widgets.lines import ConnectionBanner, TitleLine
 
 if TYPE_CHECKING:
     from azuraforge_tui.app import AzuraForgeApp
+
+T = TypeVar("T")
 
 
 class Area(Screen[None]):
@@ -40,6 +44,20 @@ class Area(Screen[None]):
     def body(self) -> ComposeResult:
         """The widgets between the banner and the footer."""
         raise NotImplementedError
+
+    async def answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What the service answers, asked again for as long as it fails to.
+
+        Raises: NotFoundError, which asking again does not help.
+        """
+        while True:
+            try:
+                return await ask()
+            except NotFoundError:
+                raise
+            except AzuraForgeError as error:
+                self.forge.lost = str(error)
+                await self.forge.connected.wait()
 
     def on_mount(self) -> None:
         self.watch(self.app, "lost", self._banner.show)

@@ -10,7 +10,6 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import DataTable, Static
 
-from azuraforge.errors import ServiceError
 from azuraforge.schema.records import ModelVersion
 from azuraforge_tui.format import ago, counted, number
 from azuraforge_tui.screens.area import Area
@@ -56,13 +55,7 @@ class ModelsScreen(Area):
 
     @work(exclusive=True, group="models")
     async def action_refresh(self) -> None:
-        while True:
-            try:
-                models = await self.forge.service.models()
-                break
-            except ServiceError as error:
-                self.forge.lost = str(error)
-                await self.forge.connected.wait()
+        models = await self.answer(self.forge.service.models)
         self._models = {f"{model.name}@{model.version}": model for model in models}
         self._empty.update(Content("No models yet.  A run that finishes registers its best one."))
         self._show()

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from azuraforge.errors import AzuraForgeError, ConfigError, ServiceError
+from azuraforge.errors import AzuraForgeError, ConfigError
 from azuraforge.schema.config import ConfigField
 from azuraforge.schema.records import PluginInfo
 from azuraforge_tui.form import RUN_FIELDS, Draft, command, default_text, draft, spec_of
@@ -25,6 +25,7 @@ from azuraforge_tui.widgets.form_row import FormRow
 class NewRunScreen(Area):
     """What has been typed for one plugin is kept while another is looked at."""
 
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS = [
         Binding("ctrl+s", "start", "Start the run"),
         Binding("ctrl+y", "copy", "Copy the command"),
@@ -72,14 +73,10 @@ class NewRunScreen(Area):
 
     @work(exclusive=True, group="plugins")
     async def _list_plugins(self) -> None:
-        while True:
-            try:
-                plugins = list(await self.forge.service.plugins())
-                break
-            except ServiceError as error:
-                self.forge.lost = str(error)
-                await self.forge.connected.wait()
-        plugins.sort(key=lambda plugin: (plugin.error is not None, plugin.name))
+        plugins = sorted(
+            await self.answer(self.forge.service.plugins),
+            key=lambda plugin: (plugin.error is not None, plugin.name),
+        )
         self._plugins = {plugin.name: plugin for plugin in plugins}
         self._options.add_options(map(_option, plugins))
         if plugins and plugins[0].error is None:

@@ -9,10 +9,10 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.events import Resize
-from textual.widgets import Static
 
-from azuraforge.errors import NotFoundError, ServiceError
+from azuraforge.errors import AzuraForgeError, NotFoundError
 from azuraforge.schema.events import JournalEntry, Telemetry
 from azuraforge.schema.records import ENDED, RunRecord
 from azuraforge_tui.format import state
@@ -23,7 +23,7 @@ from azuraforge_tui.telling import details, outcome, progress, state_of
 from azuraforge_tui.theme import STATE_VARIABLES
 from azuraforge_tui.widgets.curve import Curve, Line, Plot
 from azuraforge_tui.widgets.epochs import EpochTable
-from azuraforge_tui.widgets.lines import ProgressLine
+from azuraforge_tui.widgets.lines import ProgressLine, SteadyText
 from azuraforge_tui.widgets.raster import ASCII, BLOCKS, BRAILLE
 
 EVENTS_PER_FRAME = 5_000  # about 50 ms of folding, so keys are answered while a long run loads
@@ -56,7 +56,6 @@ class RunScreen(Area):
         width: 3fr; border-top: solid $rule; border-title-color: $quiet; padding: 0 1;
     }
     RunScreen #details:focus { border-title-color: $primary; }
-    RunScreen.-narrow #metric { display: none; }
     """
 
     def __init__(self, run: str) -> None:
@@ -71,10 +70,10 @@ class RunScreen(Area):
         self._log_y = False
         self._stoppable = True
         self._progress = ProgressLine()
-        self._outcome = Static(id="outcome")
-        self._left, self._right = Curve(), Curve(id="metric")
+        self._outcome = SteadyText(id="outcome")
+        self._left, self._right = Curve(), Curve()
         self._epochs = EpochTable()
-        self._setup = Static()
+        self._setup = SteadyText()
 
     def body(self) -> ComposeResult:
         yield self._progress
@@ -107,24 +106,21 @@ class RunScreen(Area):
                     if isinstance(item, JournalEntry):
                         self._seq = max(self._seq, item.seq)
                 return
-            except ServiceError as error:
+            except NotFoundError:
+                return  # told by the worker that asks for the record
+            except AzuraForgeError as error:
                 self.forge.lost = str(error)
                 await self.forge.connected.wait()
-            except NotFoundError as error:
-                self.notify(str(error), severity="error", markup=False)
-                return
 
     @work(exclusive=True, group="record")
     async def _watch_record(self) -> None:
         while self._record is None or self._record.state not in ENDED:
             try:
-                self._record = await self.forge.service.run(self._run)
-                self._dirty = True
-            except ServiceError as error:
-                self.forge.lost = str(error)
-                await self.forge.connected.wait()
-            except NotFoundError:
-                return  # told by the other worker
+                self._record = await self.answer(lambda: self.forge.service.run(self._run))
+            except NotFoundError as error:
+                self.notify(str(error), severity="error", markup=False)
+                return
+            self._dirty = True
             await asyncio.sleep(self.forge.poll_s)
 
     def frame(self) -> None:
@@ -144,13 +140,14 @@ class RunScreen(Area):
         self._progress.show(progress(view, record, self.forge.clock()))
         ended = outcome(view, record)
         self._outcome.display = ended is not None
-        self._outcome.update(ended or "")
+        self._outcome.show(ended or Content())
         left, right = self._metrics_shown()
         self._draw_curve(self._left, left)
+        self._right.display = right is not None
         if right is not None:
             self._draw_curve(self._right, right)
         self._epochs.show(view)
-        self._setup.update(details(view, record))
+        self._setup.show(details(view, record))
         if (ended is None) != self._stoppable:
             self._stoppable = ended is None
             self.refresh_bindings()

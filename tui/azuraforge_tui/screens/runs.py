@@ -12,7 +12,6 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import DataTable, Input, Static
 
-from azuraforge.errors import ServiceError
 from azuraforge.schema.records import ENDED, RunRecord
 from azuraforge_tui.format import ago, counted, number, span, state
 from azuraforge_tui.screens.area import Area
@@ -79,13 +78,9 @@ class RunsScreen(Area):
     @work(exclusive=True, group="runs")
     async def _poll(self) -> None:
         while True:
-            try:
-                records = await self.forge.service.runs()
-                self._records = {record.id: record for record in records}
-                self._show()
-            except ServiceError as error:
-                self.forge.lost = str(error)
-                await self.forge.connected.wait()
+            records = await self.answer(self.forge.service.runs)
+            self._records = {record.id: record for record in records}
+            self._show()
             await asyncio.sleep(self.forge.poll_s)
 
     @on(Resize)

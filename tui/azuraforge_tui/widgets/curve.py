@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from azuraforge_tui.widgets.raster import BRAILLE, Glyphs, cells, points, polyli
 Role = Literal["train", "validation"]
 Style = Literal["title", "axis", "train", "validation"]
 Row = list[tuple[str, Style]]
+STYLES: tuple[Style, ...] = get_args(Style)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Plot:
 
 def draw(plot: Plot, width: int, height: int, glyphs: Glyphs = BRAILLE) -> list[Row]:
     """`height` rows of at most `width` columns: legend, lines beside their axis, steps."""
+    if not any(len(line.series) for line in plot.lines):
+        return [_legend(plot, glyphs), *([] for _ in range(height - 1))]
     x_axis = Axis(0.0, _last_step(plot))
     y_axis = axis_over([line.series.y for line in plot.lines], log=plot.log_y)
     labels = _labels(y_axis, height - 2)
@@ -64,7 +67,7 @@ def draw(plot: Plot, width: int, height: int, glyphs: Glyphs = BRAILLE) -> list[
 class Curve(Widget):
     """A plot, painted when it is shown anew and not before."""
 
-    COMPONENT_CLASSES = {f"curve--{style}" for style in ("title", "axis", "train", "validation")}
+    COMPONENT_CLASSES = {f"curve--{style}" for style in STYLES}
     DEFAULT_CSS = """
     Curve {
         height: 1fr;
@@ -79,7 +82,7 @@ class Curve(Widget):
         super().__init__(id=id)
         self._plot = Plot("")
         self._glyphs = glyphs
-        self._rows: list[Row] = []
+        self._strips: list[Strip] = []
 
     def show(self, plot: Plot, glyphs: Glyphs) -> None:
         """Draw this plot from now on."""
@@ -87,15 +90,16 @@ class Curve(Widget):
         self.refresh()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        self._rows = draw(self._plot, *self.size, self._glyphs)
+        style = {name: self.get_component_rich_style(f"curve--{name}") for name in STYLES}
+        rest, width = self.rich_style, self.size.width
+        self._strips = [
+            Strip(Segment(text, style[name]) for text, name in row).adjust_cell_length(width, rest)
+            for row in draw(self._plot, *self.size, self._glyphs)
+        ]
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        segments = [
-            Segment(text, self.get_component_rich_style(f"curve--{style}"))
-            for text, style in self._rows[y]
-        ]
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+        return self._strips[y]
 
 
 def _body(

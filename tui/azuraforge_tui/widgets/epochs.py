@@ -42,8 +42,8 @@ class EpochTable(Vertical):
         follows = table.cursor_row >= table.row_count - 1
         columns = _columns(new[0], view.metrics)
         if not table.columns:
-            for name in ("epoch", *columns):
-                width = max(len(name), len("-0.001234"))  # given, or it changes with the values
+            for name in ("epoch", *columns):  # widths are given, or a value is cut off at first
+                width = 7 if name == "epoch" else max(len(name), len("-0.001234"))
                 table.add_column(Text(name, justify="right"), key=name, width=width)
         for epoch in new:
             table.add_row(_numbered(epoch), *_cells(epoch, columns), key=str(epoch.epoch))

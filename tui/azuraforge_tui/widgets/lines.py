@@ -43,7 +43,15 @@ class ConnectionBanner(Static):
 
     def show(self, lost: str) -> None:
         self.display = bool(lost)
-        self.update(Content(f"✗ Connection lost, trying again every second: {lost}"))
+        self.update(Content(f"✗ Connection lost, trying again: {lost}"))
+
+
+class SteadyText(Static):
+    """Text that is laid out and drawn anew only when it is another one."""
+
+    def show(self, content: Content) -> None:
+        if not (isinstance(self.content, Content) and self.content.is_same(content)):
+            self.update(content)
 
 
 @dataclass(frozen=True)
