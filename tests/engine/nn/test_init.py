@@ -13,6 +13,7 @@ from azuraforge.engine.random import Generator, using
 LAYERS = {
     "Linear": (lambda: nn.Linear(400, 300), 400),
     "Conv2d": (lambda: nn.Conv2d(40, 300, (5, 2)), 400),
+    "Conv1d": (lambda: nn.Conv1d(80, 300, 5), 400),
     "LSTM": (lambda: nn.LSTM(200, 400), 400),
 }
 

@@ -38,6 +38,14 @@ NETS: dict[str, tuple[Callable[[], nn.Module], Any]] = {
         lambda: nn.Conv2d(2, 3, (1, 2), bias=False),
         RNG.standard_normal((2, 2, 3, 4)),
     ),
+    "Conv2d, dilated": (
+        lambda: nn.Conv2d(2, 3, (2, 3), dilation=2),
+        RNG.standard_normal((2, 2, 5, 6)),
+    ),
+    "Conv1d": (
+        lambda: nn.Conv1d(3, 2, 2, stride=2, padding=3, dilation=2),
+        RNG.standard_normal((2, 3, 7)),
+    ),
     "MaxPool2d": (
         lambda: nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
         RNG.standard_normal((2, 1, 5, 5)),

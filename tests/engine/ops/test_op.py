@@ -32,6 +32,11 @@ def zeros(*shape: int) -> Tensor:
             lambda: functional.conv2d(zeros(1, 1, 2, 2), zeros(1, 1, 3, 3), zeros(1)),
             ["conv2d", "kernel (3, 3)", "(2, 2)"],
         ),
+        (
+            lambda: functional.conv1d(zeros(1, 1, 5), zeros(1, 1, 3), zeros(1), dilation=3),
+            ["conv2d", "kernel (1, 3) spread over (1, 7)", "(1, 5)"],
+        ),
+        (lambda: functional.conv1d(zeros(1, 5), zeros(1, 1, 3)), ["conv1d", "(1, 5)"]),
         (lambda: functional.max_pool2d(zeros(3, 4), 2), ["max_pool2d", "(3, 4)"]),
         (lambda: functional.max_pool2d(zeros(1, 1, 4, 4), 2, padding=2), ["padding (2, 2)"]),
         (lambda: functional.mse_loss(zeros(3, 1), zeros(3)), ["mse_loss", "(3, 1)", "(3,)"]),
