@@ -3,7 +3,7 @@
 from azuraforge.engine.nn import functional, init
 from azuraforge.engine.nn.activation import Dropout, Flatten, ReLU
 from azuraforge.engine.nn.container import Sequential
-from azuraforge.engine.nn.conv import Conv1d, Conv2d, MaxPool2d
+from azuraforge.engine.nn.conv import AdaptiveAvgPool2d, Conv1d, Conv2d, MaxPool2d
 from azuraforge.engine.nn.linear import Linear
 from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.nn.rnn import LSTM
@@ -11,6 +11,7 @@ from azuraforge.engine.nn.sparse import Embedding
 
 __all__ = [
     "LSTM",
+    "AdaptiveAvgPool2d",
     "Conv1d",
     "Conv2d",
     "Dropout",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from azuraforge.engine.device import Array, module_of
-from azuraforge.engine.ops import conv, elementwise, index, loss, matmul, pool
+from azuraforge.engine.ops import conv, elementwise, index, loss, matmul, noise, pool
 from azuraforge.engine.random import Generator, default_generator
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ShapeError
@@ -85,6 +85,17 @@ def max_pool2d(
     )
 
 
+def adaptive_avg_pool2d(x: Tensor, output_size: int | tuple[int | None, int | None]) -> Tensor:
+    """Means over equal parts of the image, as many as `output_size`; None keeps the size.
+
+    Shape:  (batch, channels, height, width) -> (batch, channels, *output_size)
+    Raises: ShapeError.
+    """
+    wanted = (output_size, output_size) if isinstance(output_size, int) else output_size
+    size = tuple(n if m is None else m for n, m in zip(x.shape[-2:], wanted, strict=True))
+    return cast(Tensor, pool.adaptive_avg_pool2d(x, output_size=size))
+
+
 def dropout(
     x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
 ) -> Tensor:
@@ -94,11 +105,7 @@ def dropout(
     """
     if not training or p == 0:
         return x
-    generator = generator or default_generator()
-    mask = generator.bernoulli(x.shape, 1 - p, x.dtype, module_of(x.data))
-    if p < 1:
-        mask /= 1 - p
-    return x * Tensor(mask)
+    return cast(Tensor, noise.dropout(x, p=p, generator=generator or default_generator()))
 
 
 def embedding(indices: Tensor | Array, weight: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from azuraforge.engine.device import Array
 from azuraforge.engine.ops.conv import Pair, padded, windows_of
 from azuraforge.engine.ops.declare import op
 from azuraforge.engine.ops.op import Shape
-from azuraforge.engine.ops.sample import Sample, distinct
+from azuraforge.engine.ops.sample import Sample, distinct, normal
 from azuraforge.errors import ShapeError
 
 
@@ -61,5 +61,51 @@ max_pool2d = op(
         Sample(distinct(2, 3, 4, 6), kernel_size=(2, 2), stride=(2, 2)),
         Sample(distinct(1, 2, 7, 7), kernel_size=(3, 2), stride=(2, 1), padding=(1, 1)),
         Sample(1e4 * distinct(1, 1, 5, 5), kernel_size=(3, 3), stride=(1, 1)),
+    ),
+)
+
+
+def _adaptive_shape(x: Shape, output_size: Pair) -> Shape:
+    if len(x) != 4 or not all(x[1:]) or min(output_size) < 1:
+        raise ShapeError(
+            f"input {x}, output size {output_size}; allowed: (batch, channels, height, width), "
+            "sizes of at least 1"
+        )
+    return (*x[:2], *output_size)
+
+
+def _regions(size: Shape, places: Shape) -> Iterator[tuple[Any, Any, int]]:
+    """For each place of the output its index, the slices of x that it averages, and their area."""
+    for i in range(places[0]):
+        top, bottom = i * size[0] // places[0], -(-(i + 1) * size[0] // places[0])
+        for j in range(places[1]):
+            left, right = j * size[1] // places[1], -(-(j + 1) * size[1] // places[1])
+            seen = (..., slice(top, bottom), slice(left, right))
+            yield (..., i, j), seen, (bottom - top) * (right - left)
+
+
+def _adaptive_forward(xp: Any, x: Array, y: Array) -> None:
+    for place, seen, _ in _regions(x.shape[2:], y.shape[2:]):
+        y[place] = x[seen].mean((2, 3))
+
+
+def _adaptive_gradient(xp: Any, g: Array, x_shape: Shape) -> Array:
+    gx = xp.zeros(x_shape, g.dtype)
+    for place, seen, area in _regions(x_shape[2:], g.shape[2:]):
+        gx[seen] += g[place][..., None, None] / area
+    return gx
+
+
+adaptive_avg_pool2d = op(
+    "adaptive_avg_pool2d(x, *, output_size) -> y",
+    shape=_adaptive_shape,
+    forward=_adaptive_forward,
+    grads={"x": _adaptive_gradient},
+    samples=(
+        Sample(normal(2, 3, 4, 6), output_size=(1, 1)),
+        Sample(normal(2, 3, 4, 6), output_size=(2, 3)),
+        Sample(normal(1, 2, 5, 7), output_size=(3, 4)),  # regions overlap
+        Sample(normal(1, 2, 2, 3), output_size=(4, 3)),  # larger than the input
+        Sample(1e4 * normal(1, 2, 3, 3), output_size=(1, 1)),
     ),
 )

@@ -50,6 +50,10 @@ NETS: dict[str, tuple[Callable[[], nn.Module], Any]] = {
         lambda: nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
         RNG.standard_normal((2, 1, 5, 5)),
     ),
+    "AdaptiveAvgPool2d": (
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 2), nn.AdaptiveAvgPool2d((2, 3))),
+        RNG.standard_normal((2, 1, 5, 5)),
+    ),
     "LSTM": (lambda: Last(nn.LSTM(3, 2)), RNG.standard_normal((4, 2, 3))),
     "LSTM of two layers": (
         lambda: Last(nn.LSTM(3, 2, num_layers=2, dropout=0.5)),

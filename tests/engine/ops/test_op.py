@@ -39,6 +39,10 @@ def zeros(*shape: int) -> Tensor:
         (lambda: functional.conv1d(zeros(1, 5), zeros(1, 1, 3)), ["conv1d", "(1, 5)"]),
         (lambda: functional.max_pool2d(zeros(3, 4), 2), ["max_pool2d", "(3, 4)"]),
         (lambda: functional.max_pool2d(zeros(1, 1, 4, 4), 2, padding=2), ["padding (2, 2)"]),
+        (
+            lambda: functional.adaptive_avg_pool2d(zeros(2, 3, 4), 1),
+            ["adaptive_avg_pool2d", "(2, 3, 4)", "(1, 1)"],
+        ),
         (lambda: functional.mse_loss(zeros(3, 1), zeros(3)), ["mse_loss", "(3, 1)", "(3,)"]),
         (
             lambda: functional.cross_entropy(zeros(3, 5), np.zeros((3, 5))),
