@@ -180,6 +180,18 @@ async def test_what_the_service_cannot_do_is_told(app, plugins, service, shows):
         await shows(pilot, "✗ gpu asked for, but CuPy finds no device")
 
 
+async def test_pressing_start_twice_starts_one_run(app, plugins, service, shows, until):
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.push_screen(NewRunScreen())
+        await shows(pilot, "azuraforge train images")
+
+        app.screen.action_start()
+        app.screen.action_start()
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+
+    assert len(service.started) == 1
+
+
 async def test_what_was_typed_is_kept_while_another_plugin_is_looked_at(app, plugins, shows):
     async with app.run_test(size=(120, 40)) as pilot:
         app.push_screen(NewRunScreen())

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from azuraforge.errors import AzuraForgeError, ConfigError
 from azuraforge.schema.config import ConfigField
 from azuraforge.schema.records import PluginInfo
+from azuraforge.schema.specs import RunSpec
 from azuraforge_tui.form import RUN_FIELDS, Draft, command, default_text, draft, spec_of
 from azuraforge_tui.format import counted
 from azuraforge_tui.screens.area import Area
@@ -53,6 +54,7 @@ class NewRunScreen(Area):
         super().__init__()
         self._plugins: dict[str, PluginInfo] = {}
         self._chosen: PluginInfo | None = None
+        self._starting = False
         self._options = OptionList(id="plugins")
         self._form = VerticalScroll(id="form", can_focus=False)
         self._status = Static("Asking the service for its plugins …", id="status")
@@ -140,22 +142,24 @@ class NewRunScreen(Area):
             )
             self.notify("The command is in the clipboard, if the terminal allows that (OSC 52).")
 
-    @work(exclusive=True, group="start")
-    async def action_start(self) -> None:
-        if self._chosen is None:
-            return
+    def action_start(self) -> None:
         values, problems = self._draft()
         if problems:
             self._show_problems(problems)
-            return
+        elif self._chosen is not None and not self._starting:
+            self._starting = True  # a second press must not start a second run
+            self._start(spec_of(self._chosen.name, values))
+
+    @work(group="start")
+    async def _start(self, spec: RunSpec) -> None:
         self._say("starting …")
         try:
-            record = await self.forge.service.start_run(spec_of(self._chosen.name, values))
-        except ConfigError as error:
-            self._say(f"✗ {error}")
-            self._show_problems({problem.path: problem.allowed for problem in error.problems})
+            record = await self.forge.service.start_run(spec)
         except AzuraForgeError as error:
+            self._starting = False
             self._say(f"✗ {error}")
+            if isinstance(error, ConfigError):
+                self._show_problems({problem.path: problem.allowed for problem in error.problems})
         else:
             self.app.switch_screen(RunScreen(record.id))
 

@@ -69,11 +69,12 @@ class RunsScreen(Area):
         self._show()
         self._table.focus()
         self.watch(self.app, "theme", self._show, init=False)
-        self._poll()
 
     def on_screen_resume(self) -> None:
-        if self._records is not None:
-            self._poll()
+        self._poll()
+
+    def on_screen_suspend(self) -> None:
+        self.workers.cancel_group(self, "runs")
 
     @work(exclusive=True, group="runs")
     async def _poll(self) -> None:
