@@ -1,0 +1,173 @@
+"""Every case once, as small as can be; no time is asserted."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import azuraforge
+from azuraforge.errors import ConfigError
+from benchmarks import library, training
+from benchmarks.agreement import DifferError, largest_loss_difference
+from benchmarks.measure import Pair, Spread
+from benchmarks.result import MODES, Measured, Unmeasured
+from benchmarks.suite import ROWS, SMALLEST
+from benchmarks.training import Effort, ThreadsError, check_threads, chosen, results
+from benchmarks.workload import Side
+
+torch = pytest.importorskip("torch", reason="PyTorch, the extra `peers`, is not installed")
+
+ONCE = Effort(budget_s=0.0, least_blocks=2, steps=3, block_s=0.0)
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+    azuraforge.engine.set_threads(before)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("workload", SMALLEST, ids=lambda workload: workload.name)
+def test_a_case_gives_a_row_or_says_why_not(workload, mode):
+    (row,) = results([workload], [1], [mode], ONCE)
+
+    assert (row.workload, row.threads, row.mode) == (workload.name, 1, mode)
+    if isinstance(row, Unmeasured):
+        assert not row.is_wrong, row.why
+    else:
+        assert row.difference <= 1e-3
+        assert row.ratio > 0
+
+
+def test_every_row_has_a_family_among_the_smallest():
+    families = {workload.name.split("-")[0] for workload in SMALLEST}
+
+    assert families == {workload.name.split("-")[0] for workload in ROWS}
+    assert len({workload.name for workload in ROWS}) == len(ROWS) == 11
+
+
+def sides():
+    theirs = Side(library.peer(), SMALLEST[0])
+    mine = Side(library.ours(), SMALLEST[0], library.numpy_state(theirs.model))
+    return mine, theirs
+
+
+def test_both_sides_start_with_the_same_weights_and_batches():
+    mine, theirs = sides()
+
+    expected = theirs.model.state_dict()
+    assert mine.model.state_dict().keys() == expected.keys()
+    for key, array in mine.model.state_dict().items():
+        np.testing.assert_array_equal(array, expected[key].numpy())
+    for own, other in zip(mine.batches, theirs.batches, strict=True):
+        np.testing.assert_array_equal(own[0].data, other[0].numpy())
+        np.testing.assert_array_equal(own[1].data, other[1].numpy())
+
+
+def test_a_step_that_does_not_update_is_found():
+    mine, theirs = sides()
+    mine.optimizer.step = lambda: None
+
+    with pytest.raises(DifferError, match="step 2"):
+        largest_loss_difference(mine.training(), theirs.training())
+
+
+def test_a_wrong_learning_rate_is_found():
+    mine, theirs = sides()
+    mine.optimizer.lr *= 1.5
+
+    with pytest.raises(DifferError):
+        largest_loss_difference(mine.training(), theirs.training())
+
+
+def test_one_other_weight_is_found():
+    mine, theirs = sides()
+    next(mine.model.parameters()).data[0, 0] += 0.5
+
+    with pytest.raises(DifferError, match="step 1"):
+        largest_loss_difference(mine.training(), theirs.training())
+
+
+def test_a_row_that_needs_what_is_not_there_yet_says_what(monkeypatch):
+    monkeypatch.delattr(azuraforge.nn, "ReLU")
+
+    (row,) = results(SMALLEST[:1], [1], ["eager"], ONCE)
+
+    assert isinstance(row, Unmeasured)
+    assert row.why == "no nn.ReLU yet"
+
+
+def test_a_mistake_inside_a_model_is_not_taken_for_something_absent(monkeypatch):
+    monkeypatch.setattr(azuraforge.nn.ReLU, "forward", lambda self, x: x.no_such_method())
+
+    with pytest.raises(AttributeError, match="no_such_method"):
+        list(results(SMALLEST[:1], [1], ["eager"], ONCE))
+
+
+def test_losses_that_differ_leave_a_row_that_says_so_and_are_not_timed(monkeypatch, capsys):
+    monkeypatch.setattr(azuraforge.optim.Adam, "step", lambda self: None)
+    monkeypatch.setattr(training, "measure_pair", None)
+    monkeypatch.setattr(training, "ROWS", SMALLEST[:1])
+
+    status = training.main(["--quick", "--threads", "1", "--modes", "eager"])
+
+    assert status == 1
+    assert "DifferError: step 2 of 2: loss" in capsys.readouterr().out
+
+
+def test_more_cores_than_threads_are_refused():
+    once = Spread(1.0, 1.0, 1.0)
+    pair = Pair(once, once, once, once, 1.1, 1.9, other_cores=0.0, blocks=2)
+
+    check_threads(2, pair)
+    with pytest.raises(ThreadsError, match=r"the peer kept 1\.90 cores busy; allowed: 1"):
+        check_threads(1, pair)
+
+
+def test_rows_are_chosen_by_name_or_by_how_it_begins():
+    assert [row.name for row in chosen(["lstm-64", "gru"])] == ["lstm-64", "gru-128"]
+    assert len(chosen(["lstm"])) == 4
+    assert chosen([]) == list(ROWS)
+
+
+def test_an_unknown_row_is_refused_with_the_names_there_are():
+    with pytest.raises(ConfigError, match=r"no row 'lst'; allowed: mlp-64-64-10, .*lstm-50"):
+        chosen(["lst"])
+
+
+def test_json_is_an_object_per_row_with_the_promised_keys(monkeypatch, capsys):
+    monkeypatch.setattr(training, "ROWS", SMALLEST[:1])
+    monkeypatch.setattr(training, "QUICK", ONCE)
+
+    training.main(["--json", "--quick", "--threads", "1", "2", "--modes", "eager"])
+
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["threads"] for row in rows] == [1, 2]
+    promised = {"workload", "threads", "mode", "ours_ms", "peer", "peer_ms", "ratio", "quartiles"}
+    assert all(promised <= row.keys() for row in rows)
+
+
+def test_rows_come_thread_count_by_thread_count():
+    rows = list(results(SMALLEST[:1], [1, 2], ["eager", "inference"], ONCE))
+
+    assert [(row.threads, row.mode) for row in rows] == [
+        (1, "eager"),
+        (1, "inference"),
+        (2, "eager"),
+        (2, "inference"),
+    ]
+    assert all(isinstance(row, Measured) for row in rows)
+
+
+def test_without_pytorch_the_error_says_how_to_get_it(monkeypatch, capsys):
+    monkeypatch.setattr(library, "find_spec", lambda name: None)
+
+    with pytest.raises(SystemExit) as ended:
+        training.main(["--quick"])
+
+    assert ended.value.code == 2
+    assert "`make peers`" in capsys.readouterr().err
