@@ -41,6 +41,9 @@ LAYERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "LSTM": (SERIES, {"args": (4, 5)}),
     "LSTM of two layers": (SERIES, {"args": (4, 5, 2), "dropout": 0.0}),
     "LSTM, batch first": (SERIES, {"args": (4, 5), "batch_first": True}),
+    "GRU": (SERIES, {"args": (4, 5)}),
+    "GRU of two layers": (SERIES, {"args": (4, 5, 2), "dropout": 0.0}),
+    "GRU, batch first": (SERIES, {"args": (4, 5), "batch_first": True}),
 }
 
 
@@ -70,7 +73,7 @@ def test_a_layer_gives_the_same_output_and_gradients(name: str) -> None:
     our_x, their_x = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
 
     y, their_y = ours(our_x), theirs(their_x)
-    y, their_y = (y[0], their_y[0]) if kind == "LSTM" else (y, their_y)
+    y, their_y = (y[0], their_y[0]) if kind in ("LSTM", "GRU") else (y, their_y)
     close(y.detach().numpy(), their_y.detach().numpy())
     for total in weighted(y, their_y):
         total.backward()
@@ -98,6 +101,23 @@ def test_an_lstm_goes_on_from_given_states() -> None:
 
     for mine, other in zip(our_states, their_states, strict=True):
         close(mine.grad.data, other.grad.numpy())
+
+
+def test_a_gru_goes_on_from_a_given_state() -> None:
+    theirs, ours = torch.nn.GRU(4, 5, 2), nn.GRU(4, 5, 2)
+    ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+    state = RNG.standard_normal((2, 3, 5)).astype(np.float32)
+    our_h, their_h = Tensor(state, requires_grad=True), torch.tensor(state, requires_grad=True)
+
+    y, h = ours(Tensor(SERIES), our_h)
+    their_y, their_end = theirs(torch.tensor(SERIES), their_h)
+    for mine, other in ((y, their_y), (h, their_end)):
+        close(mine.detach().numpy(), other.detach().numpy())
+    (y.sum() + (h * 2.0).sum()).backward()
+    (their_y.sum() + (their_end * 2.0).sum()).backward()
+
+    assert our_h.grad is not None
+    close(our_h.grad.data, their_h.grad.numpy())
 
 
 def test_an_embedding_gives_the_same_rows_and_gradient() -> None:

@@ -6,10 +6,11 @@ from azuraforge.engine.nn.container import Sequential
 from azuraforge.engine.nn.conv import AdaptiveAvgPool2d, Conv1d, Conv2d, MaxPool2d
 from azuraforge.engine.nn.linear import Linear
 from azuraforge.engine.nn.module import Module, Parameter
-from azuraforge.engine.nn.rnn import LSTM
+from azuraforge.engine.nn.rnn import GRU, LSTM
 from azuraforge.engine.nn.sparse import Embedding
 
 __all__ = [
+    "GRU",
     "LSTM",
     "AdaptiveAvgPool2d",
     "Conv1d",

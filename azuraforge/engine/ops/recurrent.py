@@ -15,17 +15,27 @@ from azuraforge.errors import ShapeError
 def _lstm_shape(
     x: Shape, w_ih: Shape, w_hh: Shape, b_ih: Shape, b_hh: Shape, h: Shape, c: Shape
 ) -> tuple[Shape, ...]:
-    if len(x) != 3 or len(w_ih) != 2 or len(w_hh) != 2 or len(h) != 2:
-        raise ShapeError(f"input {x}; allowed: (time, batch, features)")
-    (time, batch, features), hidden = x, w_hh[1]
-    expected = ((4 * hidden, features), (4 * hidden, hidden), (4 * hidden,), (4 * hidden,))
-    if (w_ih, w_hh, b_ih, b_hh) != expected or h != (batch, hidden) or c != h:
-        raise ShapeError(
-            f"input {x}, weights {w_ih} {w_hh} {b_ih} {b_hh}, state {h} {c}; for this input and "
-            f"hidden size {hidden} the weights are {expected}, the states {(batch, hidden)}"
-        )
+    time, batch, hidden = _sizes(4, x, (w_ih, w_hh, b_ih, b_hh), (h, c))
     state = (batch, hidden)
     return (time, *state), state, state, (time, batch, 4 * hidden), (time + 1, *state)
+
+
+def _sizes(
+    gates: int, x: Shape, weights: tuple[Shape, ...], states: tuple[Shape, ...]
+) -> tuple[int, int, int]:
+    """Time, batch and hidden size of a cell of so many gates. Raises: ShapeError."""
+    w_ih, w_hh, *_ = weights
+    if len(x) != 3 or len(w_ih) != 2 or len(w_hh) != 2:
+        raise ShapeError(f"input {x}; allowed: (time, batch, features)")
+    (time, batch, features), hidden = x, w_hh[1]
+    rows = gates * hidden
+    expected = ((rows, features), (rows, hidden), (rows,), (rows,))
+    if weights != expected or any(state != (batch, hidden) for state in states):
+        raise ShapeError(
+            f"input {x}, weights {weights}, states {states}; for this input and hidden size "
+            f"{hidden} the weights are {expected}, each state {(batch, hidden)}"
+        )
+    return time, batch, hidden
 
 
 def _lstm_forward(
@@ -92,14 +102,19 @@ def _lstm_gradient(
     return gx, rows.T @ x.reshape(len(rows), -1), rows.T @ before, gb, gb, gh, gc
 
 
-def _lstm_sample(time: int, batch: int, features: int, hidden: int, scale: float = 1.0) -> Sample:
+def _samples(gates: int, states: int) -> tuple[Sample, ...]:
+    """A plain one, the smallest one, and one far out where gates saturate."""
+    sizes = (((4, 2, 3, 2), 1.0), ((1, 1, 1, 1), 1.0), ((3, 2, 2, 3), 100.0))
+    return tuple(_sample(gates, states, *each) for each in sizes)
+
+
+def _sample(gates: int, states: int, size: tuple[int, int, int, int], scale: float) -> Sample:
+    time, batch, features, hidden = size
+    rows = gates * hidden
     weights: tuple[Draw, ...] = (
-        normal(4 * hidden, features),
-        normal(4 * hidden, hidden),
-        normal(4 * hidden),
-        normal(4 * hidden),
-    )
-    state = (normal(batch, hidden), normal(batch, hidden))
+        normal(rows, features), normal(rows, hidden), normal(rows), normal(rows),
+    )  # fmt: skip
+    state = (normal(batch, hidden),) * states
     return Sample(scale * normal(time, batch, features), *(0.5 * w for w in weights), *state)
 
 
@@ -109,9 +124,86 @@ lstm = op(
     forward=_lstm_forward,
     grads={("x", "w_ih", "w_hh", "b_ih", "b_hh", "h", "c"): _lstm_gradient},
     kernel="lstm",
-    samples=(
-        _lstm_sample(4, 2, 3, 2),
-        _lstm_sample(1, 1, 1, 1),
-        _lstm_sample(3, 2, 2, 3, scale=100.0),
-    ),
+    samples=_samples(gates=4, states=2),
+)
+
+
+def _gru_shape(
+    x: Shape, w_ih: Shape, w_hh: Shape, b_ih: Shape, b_hh: Shape, h: Shape
+) -> tuple[Shape, ...]:
+    time, batch, hidden = _sizes(3, x, (w_ih, w_hh, b_ih, b_hh), (h,))
+    states = (time, batch, hidden)
+    return states, (batch, hidden), (time, batch, 3 * hidden), states
+
+
+def _gru_forward(
+    xp: Any, x: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array, h: Array,
+    y: Array, h_n: Array, _gates: Array, _recalled: Array,
+) -> None:  # fmt: skip
+    """h' = n + z (h - n); kept are r, z, n and what r lets through, U h + b of n."""
+    hidden = h.shape[1]
+    recurrent = xp.ascontiguousarray(w_hh.T)
+    xp.matmul(x, w_ih.T, out=_gates)
+    _gates += b_ih
+    product = xp.empty_like(_gates[0])
+    for gates, recalled, out in zip(_gates, _recalled, y, strict=True):
+        xp.matmul(h, recurrent, out=product)
+        product += b_hh
+        sigmoids, n = gates[:, : 2 * hidden], gates[:, 2 * hidden :]
+        sigmoids += product[:, : 2 * hidden]
+        sigmoids *= 0.5  # σ(x) = tanh(x / 2) / 2 + 1/2
+        xp.tanh(sigmoids, out=sigmoids)
+        sigmoids *= 0.5
+        sigmoids += 0.5
+        r, z = sigmoids[:, :hidden], sigmoids[:, hidden:]
+        recalled[...] = product[:, 2 * hidden :]
+        n += r * recalled
+        xp.tanh(n, out=n)
+        xp.subtract(h, n, out=out)
+        out *= z
+        out += n
+        h = out
+    h_n[...] = h
+
+
+def _gru_gradient(
+    xp: Any, g: Array, g_h_n: Array, x: Array, w_ih: Array, w_hh: Array, h: Array,
+    y: Array, _gates: Array, _recalled: Array, needs: Sequence[bool],
+) -> tuple[Array | None, ...]:  # fmt: skip
+    """Back through time. All that does not depend on what comes back is made in one go before.
+
+    With gh the gradient of h after a step, those of r, z and n before their functions, and of
+    U h + b, are slopes * gh.
+    """
+    time, batch, hidden = y.shape
+    r, z, n = _gates.reshape(time, batch, 3, hidden).transpose(2, 0, 1, 3)
+    before = xp.concatenate((h[None], y[:-1]))
+    slopes = xp.empty((time, batch, 4, hidden), y.dtype)
+    to_n = xp.multiply(1 - z, 1 - n * n)
+    xp.multiply(to_n * _recalled, r - r * r, out=slopes[:, :, 0])
+    xp.multiply(before - n, z - z * z, out=slopes[:, :, 1])
+    xp.multiply(to_n, r, out=slopes[:, :, 2])
+    slopes[:, :, 3] = to_n
+    gh, product = g_h_n.copy(), xp.empty_like(g_h_n)
+    flat = slopes.reshape(time, batch, 4 * hidden)  # becomes the gradients, step by step
+    for t in reversed(range(time)):
+        gh += g[t]
+        slopes[t] *= gh[:, None]
+        gh *= z[t]
+        gh += xp.matmul(flat[t, :, : 3 * hidden], w_hh, out=product)
+    to_hidden = flat[:, :, : 3 * hidden].reshape(-1, 3 * hidden)
+    to_input = to_hidden.copy()
+    to_input[:, 2 * hidden :] = slopes[:, :, 3].reshape(-1, hidden)
+    gx = (to_input @ w_ih).reshape(x.shape) if needs[0] else None
+    gw_ih = to_input.T @ x.reshape(len(to_input), -1)
+    gw_hh = to_hidden.T @ before.reshape(-1, hidden)
+    return gx, gw_ih, gw_hh, to_input.sum(0), to_hidden.sum(0), gh
+
+
+gru = op(
+    "gru(x, w_ih, w_hh, b_ih, b_hh, h) -> y, h_n, _gates, _recalled",
+    shape=_gru_shape,
+    forward=_gru_forward,
+    grads={("x", "w_ih", "w_hh", "b_ih", "b_hh", "h"): _gru_gradient},
+    samples=_samples(gates=3, states=1),
 )

@@ -15,6 +15,7 @@ LAYERS = {
     "Conv2d": (lambda: nn.Conv2d(40, 300, (5, 2)), 400),
     "Conv1d": (lambda: nn.Conv1d(80, 300, 5), 400),
     "LSTM": (lambda: nn.LSTM(200, 400), 400),
+    "GRU": (lambda: nn.GRU(200, 400), 400),
 }
 
 

@@ -16,15 +16,15 @@ RNG = np.random.default_rng(3)
 
 
 class Last(nn.Module):
-    """The last output of an LSTM."""
+    """The last output of an LSTM or GRU."""
 
-    def __init__(self, lstm: nn.LSTM) -> None:
+    def __init__(self, recurrent: nn.LSTM | nn.GRU) -> None:
         super().__init__()
-        self.lstm = lstm
+        self.recurrent = recurrent
 
     def forward(self, x: Tensor) -> Tensor:
-        y, _ = self.lstm(x)
-        return y[:, -1] if self.lstm.batch_first else y[-1]
+        y, _ = self.recurrent(x)
+        return y[:, -1] if self.recurrent.batch_first else y[-1]
 
 
 NETS: dict[str, tuple[Callable[[], nn.Module], Any]] = {
@@ -61,6 +61,11 @@ NETS: dict[str, tuple[Callable[[], nn.Module], Any]] = {
     ),
     "LSTM, batch first": (
         lambda: Last(nn.LSTM(3, 2, batch_first=True)),
+        RNG.standard_normal((2, 4, 3)),
+    ),
+    "GRU": (lambda: Last(nn.GRU(3, 2)), RNG.standard_normal((4, 2, 3))),
+    "GRU of two layers, batch first": (
+        lambda: Last(nn.GRU(3, 2, num_layers=2, batch_first=True)),
         RNG.standard_normal((2, 4, 3)),
     ),
     "Embedding": (lambda: nn.Embedding(4, 3), np.array([[0, 1, 3], [2, 1, 1]])),

@@ -111,6 +111,13 @@ def test_a_model_shows_its_layers() -> None:
     )
 
 
+def test_a_state_of_another_size_is_refused_by_the_gru() -> None:
+    gru, zeros = nn.GRU(3, 2), Tensor(np.zeros((1, 4, 3), np.float32))
+
+    with pytest.raises(ShapeError, match=r"GRU: states \(1, 4, 3\); allowed: \(1, 4, 2\)"):
+        gru(Tensor(np.zeros((5, 4, 3), np.float32)), zeros)
+
+
 def test_a_state_of_another_size_is_refused_by_the_lstm() -> None:
     lstm, zeros = nn.LSTM(3, 2), Tensor(np.zeros((2, 4, 2), np.float32))
 
