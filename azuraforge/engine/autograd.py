@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.op import Op, Shape
@@ -127,7 +128,7 @@ def backward(root: Node, place: int, g: Array, *, retain_graph: bool = False) ->
                     continue
                 if gx is not None:
                     slots = arrived.setdefault(below, [None] * below.op.returned)
-                    slots[output] = gx if slots[output] is None else slots[output] + gx
+                    slots[output] = gx if slots[output] is None else _sum(slots[output], gx)
                 waiting[below] -= 1
                 if waiting[below] == 0:
                     ready.append(below)
@@ -158,7 +159,7 @@ def _gradients(node: Node, outer: list[Array | None]) -> list[Array | None]:
         )
     xp = module_of(next(g for g in outer if g is not None))
     arriving = [
-        xp.zeros(shape, dtype) if g is None else g.astype(dtype, copy=False)
+        xp.zeros(shape, dtype) if g is None else g if g.dtype == dtype else _cast(g, dtype)
         for g, (shape, dtype) in zip(outer, node.types, strict=False)
     ]
     needs = [target is not None for target in node.sources]
@@ -173,6 +174,14 @@ def _gradients(node: Node, outer: list[Array | None]) -> list[Array | None]:
     return reached
 
 
+def _sum(one: Array, other: Array) -> Array:
+    return tape.compute(module_of(one).add, one, other)
+
+
+def _cast(g: Array, dtype: np.dtype[Any]) -> Array:
+    return tape.compute(lambda given: given.astype(dtype), g)
+
+
 def unbroadcast(g: Array, shape: Shape) -> Array:
     """`g` summed over the axes along which an operand of `shape` was broadcast."""
     if g.shape == shape:
@@ -181,4 +190,5 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     if extra < 0:
         raise ShapeError(f"backward: a gradient {g.shape} came for an operand {shape}")
     axes = tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
-    return g.sum((*range(extra), *axes), keepdims=True).reshape(shape)
+    over = (*range(extra), *axes)
+    return tape.compute(lambda given: given.sum(over, keepdims=True).reshape(shape), g)

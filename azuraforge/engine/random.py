@@ -57,6 +57,10 @@ class Generator:
         """(key, counter): `Generator(*state)` goes on where this one stands."""
         return self.key, self.counter
 
+    def move_to(self, state: tuple[int, int]) -> None:
+        """Go on where a generator of this state stands."""
+        self.key, self.counter = state
+
     def child(self, name: str) -> Generator:
         """An independent generator, a function of this one's key and `name` alone."""
         digest = hashlib.sha256(f"{self.key}/{name}".encode()).digest()

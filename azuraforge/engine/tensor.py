@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import autograd
+from azuraforge.engine import autograd, tape
 from azuraforge.engine.device import Array, array_module, device_of, module_of, put
 from azuraforge.engine.ops import elementwise, matmul, reduce
 from azuraforge.engine.ops import shape as layout
@@ -110,11 +110,13 @@ class Tensor:
         """
         if self.requires_grad:
             raise GradientError("numpy: this tensor needs a gradient; use .detach().numpy()")
+        _read("numpy()")
         array: np.ndarray[Any, Any] = put(self.data, "cpu")
         return array
 
     def item(self) -> float:
         """The single number in it."""
+        _read("item()")
         return self.data.item()  # type: ignore[no-any-return]
 
     def detach(self) -> Tensor:
@@ -146,9 +148,10 @@ class Tensor:
     def accumulate(self, g: Array) -> None:
         """Add `g` to this leaf's gradient; what a leaf holds is its own, never a view."""
         if self.grad is None:
-            self.grad = Tensor(module_of(g).array(g, dtype=self.data.dtype, order="C"))
+            self.grad = Tensor(module_of(g).empty(self.data.shape, self.data.dtype))
+            tape.run(_copy, self.grad.data, g)
         else:
-            self.grad.data += g
+            tape.run(_add, self.grad.data, g)
 
     def __add__(self, other: Any) -> Tensor:
         return _tensor(elementwise.add(self, other))
@@ -281,9 +284,11 @@ class Tensor:
         return self.shape[0]
 
     def __bool__(self) -> bool:
+        _read("a test of its truth")
         return bool(self.data)
 
     def __float__(self) -> float:
+        _read("float()")
         return float(self.data)
 
     __hash__ = object.__hash__
@@ -304,6 +309,21 @@ def tensor(
     if dtype is None and array.dtype == np.float64 and not hasattr(source, "dtype"):
         array = array.astype(np.float32)
     return Tensor(array).requires_grad_(requires_grad)
+
+
+def _read(how: str) -> None:
+    """Tell a tape in force that numbers leave the arrays, where no call can follow them."""
+    recorded = tape.current()
+    if recorded is not None:
+        recorded.refuse(f"it reads numbers out of a tensor by {how}")
+
+
+def _copy(to: Array, g: Array) -> None:
+    to[...] = g
+
+
+def _add(to: Array, g: Array) -> None:
+    to += g
 
 
 def _tensor(result: Any) -> Tensor:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from azuraforge.engine.device import Array
 from azuraforge.engine.ops.signature import Row, Signature, Wired, parameters, picker
+from azuraforge.engine.random import Generator
+from azuraforge.engine.tape import Tape, current, recording
 
 Gradients = Mapping[str | Row, Callable[..., Any] | None]
 
@@ -21,8 +25,14 @@ class Implementation:
     """
 
     def __init__(
-        self, signature: Signature, forward: Callable[..., Any], gradients: Gradients
+        self,
+        signature: Signature,
+        forward: Callable[..., Any],
+        gradients: Gradients,
+        *,
+        notes: bool = False,
     ) -> None:
+        self.notes = notes  # whether its functions note on a tape themselves what they do
         keys = [(key,) if isinstance(key, str) else key for key in gradients]
         covered = [name for key in keys for name in key]
         if sorted(covered) != sorted(signature.inputs):
@@ -58,7 +68,7 @@ class Implementation:
         """The gradient of each needed input of these shapes, from those `outer` of the outputs."""
         if self.is_variadic:
             ((_, gradient),) = self.gradients
-            return list(gradient.function(xp, *gradient.pick((*outer, needs, None, *kept))))
+            return list(self._call(gradient, xp, (*outer, needs, None, *kept)))
         dtype = outer[0].dtype
         found: list[Array | None] = [
             xp.empty(shape, dtype) if fills and need else None
@@ -68,9 +78,62 @@ class Implementation:
         for places, gradient in self.gradients:
             if not any(needs[place] for place in places):
                 continue
-            results = gradient.function(xp, *gradient.pick(row))
+            results = self._call(gradient, xp, row)
             if results is not None:
                 several = results if len(places) > 1 else (results,)
                 for place, gx in zip(places, several, strict=True):
                     found[place] = gx
         return found
+
+    def run(self, xp: Any, row: Sequence[Any], *, fills: bool) -> Any:
+        """Call the forward, which fills the outputs in the row, or else gives the output."""
+        return self._call(self.forward, xp, row, fills=fills)
+
+    def _call(self, wired: Wired, xp: Any, row: Sequence[Any], *, fills: bool = False) -> Any:
+        """Call one of the functions; a tape in force notes it, unless it does that itself."""
+        arguments = (xp, *wired.pick(row))
+        tape = current()
+        if tape is None or self.notes:
+            return wired.function(*arguments)
+        for x in arguments:
+            if isinstance(x, Generator):
+                tape.changes(x)
+        with recording(None):
+            results = wired.function(*arguments)
+        if fills or results is None:
+            tape.note(wired.function, *arguments)
+            return None
+        if isinstance(results, list | tuple):
+            return _noted(tape, results, wired.function, arguments)
+        return _noted(tape, (results,), lambda *given: (wired.function(*given),), arguments)[0]
+
+
+def _noted(
+    tape: Tape, results: Sequence[Any], function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> list[Any]:
+    """Note a call that made arrays; the arrays, each with memory to be filled again.
+
+    What only shows an argument needs no call: it changes with what it shows.
+    """
+    made = [y if y is None or _is_view(y, arguments) else _with_memory(y) for y in results]
+    fresh = [i for i, y in enumerate(made) if y is not None and not _is_view(y, arguments)]
+
+    def again() -> None:
+        found = function(*arguments)
+        for i in fresh:
+            made[i][...] = found[i]
+
+    if fresh:
+        tape.note(again)
+    return made
+
+
+def _with_memory(result: Any) -> Any:
+    """The array, with an element of its own for every place: not a scalar, nor broadcast."""
+    is_array = isinstance(result, np.ndarray) and result.flags.writeable
+    return result if is_array else np.array(result)
+
+
+def _is_view(result: Any, arguments: tuple[Any, ...]) -> bool:
+    arrays = (x for x in arguments if isinstance(x, np.ndarray))
+    return isinstance(result, np.ndarray) and any(np.may_share_memory(result, x) for x in arrays)

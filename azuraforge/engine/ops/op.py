@@ -69,7 +69,10 @@ class Op:
         """The op in kernels/, where there is one and Numba is installed."""
         if self._kernel is None:
             return None
-        return Implementation(self.signature, self._kernel.forward, self._kernel.gradients)
+        notes = getattr(self._kernel, "NOTES", False)
+        return Implementation(
+            self.signature, self._kernel.forward, self._kernel.gradients, notes=notes
+        )
 
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
         for x in inputs:
@@ -147,11 +150,10 @@ class Op:
             shapes = self.shapes(inputs, attributes)
             types = self.types(inputs, attributes)
             out = [xp.empty(shape, dtype) for shape, dtype in zip(shapes, types, strict=True)]
-        forward = how.forward
-        arguments = forward.pick((*self.operands(inputs), *out, *attributes))
+        row = (*self.operands(inputs), *out, *attributes)
         with np.errstate(all="ignore"):  # NaN and Inf travel; anomaly mode names where they began
             try:
-                result = forward.function(xp, *arguments)
+                result = how.run(xp, row, fills=not self.is_view)
             except (TypeError, ValueError, IndexError) as error:
                 raise self._refusal(inputs, error) from error
         return (xp.asarray(result),) if self.is_view else out

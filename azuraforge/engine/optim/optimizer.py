@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
@@ -34,13 +35,32 @@ class Optimizer:
 
     def step(self) -> None:
         """One update of every parameter that has a gradient."""
+        updates = [
+            (p.data, p.grad.data, *(self.state[name][i] for name in self.buffers))
+            for i, p in enumerate(self.params)
+            if p.grad is not None
+        ]
+        update_all = self.prepared(updates)
+        recorded = tape.current()
+        with tape.recording(None):
+            self._advance(update_all)
+        if recorded is not None:
+            recorded.changes(self, *(w for w, *_ in updates))
+            recorded.note(self._advance, update_all)
+
+    def prepared(self, updates: Sequence[tuple[Array, ...]]) -> Callable[[], None]:
+        """A function that makes these updates, each of a parameter by (w, g, *buffers)."""
+
+        def update_all() -> None:
+            for w, g, *buffers in updates:
+                decayed = g + self.weight_decay * w if self.weight_decay else g
+                self.update(w, decayed, *buffers)
+
+        return update_all
+
+    def _advance(self, update_all: Callable[[], None]) -> None:
         self.step_count += 1
-        for i, parameter in enumerate(self.params):
-            if parameter.grad is not None:
-                g = parameter.grad.data
-                if self.weight_decay:
-                    g = g + self.weight_decay * parameter.data
-                self.update(parameter.data, g, *(self.state[name][i] for name in self.buffers))
+        update_all()
 
     def update(self, w: Array, g: Array, *buffers: Array) -> None:
         """Change `w` and its buffers in place by the gradient `g`."""

@@ -135,7 +135,7 @@ class Loop:
         self.optimizer.lr = values["lr"]
         self.step = values["step"]
         self.epoch = values["epoch"]
-        self.noise = Generator(*values["noise"])
+        self.noise.move_to(tuple(values["noise"]))
         self.best_epoch = values["best_epoch"]
         self.best_validation = dict(values["best_validation"])
         self.best_weights = {key: array.copy() for key, array in _below(arrays, "best.").items()}
@@ -182,7 +182,7 @@ class Loop:
         for array in batch:
             if array.dtype.kind == "f" and not bool(module_of(array).isfinite(array).all()):
                 raise NonFiniteError(f"{where}; the batch itself holds NaN or Inf")
-        self.noise = Generator(*noise)
+        self.noise.move_to(noise)
         try:
             with detect_anomaly():
                 self._forward_backward(batch)

@@ -1,0 +1,190 @@
+"""A training step recorded once and done again without building a graph.
+
+    step = capture(train_step)      # train_step(x, y) -> loss: forward, backward, optimizer
+    for x, y in loader:
+        loss = step(x, y)
+
+The first call records what the function does to arrays (tape.py). The second does it eagerly and
+by the recording, from the same state, and compares the bits; from the third on the recording is
+replayed. Inputs of other shapes or element types, another number of threads, another mode of a
+module or value of a plain Python variable that the function uses record anew. Where a step cannot
+be repeated, or the two differ, it says why (`reason`, and a warning once) and stays eager.
+
+Tensors returned, and gradients, are the recording's own memory: the next call overwrites them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from azuraforge.engine.device import Array
+from azuraforge.engine.nn.module import Module
+from azuraforge.engine.random import Generator
+from azuraforge.engine.tape import Tape, recording
+from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.threads import threads
+
+PLAIN = (bool, int, float, str, type(None))
+
+
+def capture(step: Callable[..., Any]) -> Captured:
+    """The step as a function of arrays or tensors that records itself and replays."""
+    return Captured(step)
+
+
+class Captured:
+    """A step with its recordings; call it as the step. `reason` says why it stays eager, if so."""
+
+    def __init__(self, step: Callable[..., Any]) -> None:
+        self._step = step
+        self._plans: dict[Any, _Plan] = {}
+        self._watched = _Watched(step)
+        self.reason: str | None = None
+
+    def __call__(self, *inputs: Any) -> Any:
+        if self.reason is not None:
+            return self._step(*inputs)
+        key = (threads(), *map(_kind, inputs), *self._watched.values())
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = _Plan(self._step, inputs)
+            result = plan.record()
+        elif plan.is_proven:
+            return plan.replay(inputs)
+        else:
+            result = plan.prove(inputs)
+        if plan.refusal is not None:
+            self.reason = plan.refusal
+            self._plans.clear()
+            warnings.warn(f"capture: {self.reason}; the step stays eager", stacklevel=2)
+        return result
+
+
+class _Plan:
+    """One recording: the memory of the inputs, the calls, what is returned."""
+
+    def __init__(self, step: Callable[..., Any], inputs: Sequence[Any]) -> None:
+        self._step = step
+        self._inputs = [_own(x) for x in inputs]
+        self._tape = Tape()
+        self._result: Any = None
+        self.is_proven = False
+
+    @property
+    def refusal(self) -> str | None:
+        return self._tape.refusal
+
+    def record(self) -> Any:
+        with recording(self._tape):
+            self._result = self._step(*self._inputs)
+        for returned in _flat(self._result):
+            if not isinstance(returned, Tensor | np.ndarray | None):
+                self._tape.refuse(f"it returns a {type(returned).__name__}, not a tensor")
+        return self._result
+
+    def replay(self, inputs: Sequence[Any]) -> Any:
+        self._put(inputs)
+        self._tape.replay()
+        return self._result
+
+    def prove(self, inputs: Sequence[Any]) -> Any:
+        """Do the step both ways from one state; the eager one counts where they differ."""
+        self._put(inputs)
+        state = _State(self._tape)
+        eager_result = self._step(*self._inputs)
+        eager = [*_arrays(eager_result), *_State(self._tape).arrays]
+        after = _State(self._tape)
+        state.put_back()
+        self._tape.replay()
+        replayed = [*_arrays(self._result), *_State(self._tape).arrays]
+        if _same(eager, replayed):
+            self.is_proven = True
+            return self._result
+        after.put_back()
+        self._tape.refuse("its first replay differs from the eager step")
+        return eager_result
+
+    def _put(self, inputs: Sequence[Any]) -> None:
+        for own, x in zip(self._inputs, inputs, strict=True):
+            array = own.data if isinstance(own, Tensor) else own
+            if isinstance(array, np.ndarray):
+                array[...] = x.data if isinstance(x, Tensor) else x
+
+
+class _State:
+    """A copy of everything a tape's step changes and that outlives it."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self.arrays = [array.copy() for array in tape.arrays]
+        self._counters = [s.state for s in tape.states if isinstance(s, Generator)]
+        optimizers = [s.state_dict() for s in tape.states if not isinstance(s, Generator)]
+        self._optimizers = [{k: _copied(v) for k, v in state.items()} for state in optimizers]
+        self.arrays += [np.asarray(v) for state in self._optimizers for v in state.values()]
+        self.arrays += [np.array(counter, np.uint64) for counter in self._counters]
+
+    def put_back(self) -> None:
+        for array, copy in zip(self._tape.arrays, self.arrays, strict=False):
+            array[...] = copy
+        counters, optimizers = iter(self._counters), iter(self._optimizers)
+        for state in self._tape.states:
+            if isinstance(state, Generator):
+                state.move_to(next(counters))
+            else:
+                state.load_state_dict(next(optimizers))
+
+
+class _Watched:
+    """Plain values and modules that a function refers to, as they are at each call."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        bound = inspect.unwrap(function)
+        plain = getattr(bound, "__func__", bound)
+        code = getattr(plain, "__code__", None)
+        self._cells = plain.__closure__ or () if code else ()
+        self._globals = plain.__globals__ if code else {}
+        self._names = [n for n in code.co_names if n in self._globals] if code else []
+        self._owner = getattr(bound, "__self__", None)
+
+    def values(self) -> list[Any]:
+        found = [cell.cell_contents for cell in self._cells]
+        found += [self._globals.get(name) for name in self._names]
+        found += vars(self._owner).values() if hasattr(self._owner, "__dict__") else []
+        plain = [x for x in found if isinstance(x, PLAIN)]
+        modules = [x for x in found if isinstance(x, Module)]
+        return plain + [m.training for x in modules for _, m in x.named_modules()]
+
+
+def _kind(x: Any) -> Any:
+    """What of an input a recording depends on: shape and type of arrays, the value of the rest."""
+    array = x.data if isinstance(x, Tensor) else x
+    return (array.shape, array.dtype) if isinstance(array, np.ndarray) else x
+
+
+def _own(x: Any) -> Any:
+    """The input in memory of the plan's own."""
+    if isinstance(x, Tensor):
+        return Tensor(x.data.copy(), x.requires_grad)
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def _flat(result: Any) -> Sequence[Any]:
+    return result if isinstance(result, tuple | list) else (result,)
+
+
+def _arrays(result: Any) -> list[Array]:
+    arrays = (x.data if isinstance(x, Tensor) else x for x in _flat(result))
+    return [x.copy() for x in arrays if x is not None]
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _same(one: Sequence[Array], other: Sequence[Array]) -> bool:
+    return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))

@@ -1,0 +1,94 @@
+"""What a training step does, written down while it happens, as calls that can be made again.
+
+While a Tape is in force, whoever changes arrays notes how: an op its forward on its very buffers, a
+kernel its compiled calls, a gradient, an optimizer. Arrays made along the way stay where they are,
+so the calls, made again in order, do the step again on whatever the first arrays then hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from azuraforge.engine.device import Array
+
+_tape: ContextVar[Tape | None] = ContextVar("azuraforge_tape", default=None)
+
+
+class Tape:
+    """The calls of one step, what they change that outlives it, and why it cannot be repeated."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], Any]] = []
+        self.kept: list[Any] = []  # arrays that calls know by address alone
+        self.states: list[Any] = []  # optimizers and generators the step moves on
+        self.arrays: list[Array] = []  # arrays the step changes in place: parameters, statistics
+        self.refusal: str | None = None
+
+    def note(self, function: Callable[..., Any], *args: Any) -> None:
+        """Note a call that has just been made."""
+        self.calls.append(partial(function, *args))
+
+    def changes(self, state: Any, *arrays: Array) -> None:
+        """Note that the step moves `state` on (state_dict, load_state_dict) and changes arrays."""
+        if not any(state is known for known in self.states):
+            self.states.append(state)
+        self.arrays += [a for a in arrays if not any(a is known for known in self.arrays)]
+
+    def refuse(self, why: str) -> None:
+        """The step does something that calls on arrays cannot repeat."""
+        self.refusal = self.refusal or why
+
+    def replay(self) -> None:
+        """Do the step again."""
+        with np.errstate(all="ignore"):
+            for call in self.calls:
+                call()
+
+
+def current() -> Tape | None:
+    """The tape in force, if there is one."""
+    return _tape.get()
+
+
+@contextmanager
+def recording(tape: Tape | None) -> Iterator[Tape | None]:
+    """Within the block, `tape` is in force; None: nothing is noted."""
+    token = _tape.set(tape)
+    try:
+        yield tape
+    finally:
+        _tape.reset(token)
+
+
+def run(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function whose whole effect is on the arrays it is given, and note the call."""
+    function(*args)
+    tape = _tape.get()
+    if tape is not None:
+        tape.note(function, *args)
+
+
+def compute(function: Callable[..., Any], *args: Any) -> Array:
+    """Call a function that gives a new array; noted so that it gives the same array again.
+
+    A result that is a view of an argument needs no call: it changes with what it shows.
+    """
+    result = function(*args)
+    tape = _tape.get()
+    if tape is not None and not any(_shares(result, x) for x in args):
+        tape.note(_again, result, function, *args)
+    return result
+
+
+def _again(result: Array, function: Callable[..., Any], *args: Any) -> None:
+    result[...] = function(*args)
+
+
+def _shares(result: Array, x: Any) -> bool:
+    return isinstance(x, np.ndarray) and np.may_share_memory(result, x)
