@@ -1,4 +1,4 @@
-"""`python -m azuraforge`: the command line, for where the `azuraforge` script is not on the path."""
+"""`python -m azuraforge`: the command line where the `azuraforge` script is not on the path."""
 
 from __future__ import annotations
 

@@ -1,20 +1,20 @@
 """The exception tree. Every error AzuraForge raises on purpose is one of these.
 
     AzuraForgeError
-    ├── ConfigError          a spec, config key or option that cannot be used        (also ValueError)
-    ├── NotFoundError        no such run, model, version, plugin                     (also LookupError)
+    ├── ConfigError          a spec, config key or option that cannot be used (also ValueError)
+    ├── NotFoundError        no such run, model, version, plugin (also LookupError)
     ├── RefusedError         understood, and not allowed in this state
-    ├── ServiceError         the service or cluster cannot be reached; try again     (also ConnectionError)
+    ├── ServiceError         service or cluster cannot be reached; try again (also ConnectionError)
     ├── HomeError            the home folder cannot be used: not writable, disk full (also OSError)
     ├── PluginError          a plugin cannot be imported or breaks the contract
     ├── RunError             a run that started and failed
-    │   ├── DataError        missing column, empty or corrupt file, NaN in the data  (also ValueError)
+    │   ├── DataError        missing column, empty or corrupt file, NaN in data (also ValueError)
     │   └── NonFiniteError   a loss or gradient became NaN or Inf; names the step and the op
     └── EngineError
-        ├── ShapeError       shapes that do not fit                                  (also ValueError)
-        ├── DTypeError       an element type an op cannot take                       (also TypeError)
-        ├── DeviceError      a device that was asked for and is not there            (also RuntimeError)
-        └── GradientError    backward() where there is nothing to go backward on     (also RuntimeError)
+        ├── ShapeError       shapes that do not fit (also ValueError)
+        ├── DTypeError       an element type an op cannot take (also TypeError)
+        ├── DeviceError      a device that was asked for and is not there (also RuntimeError)
+        └── GradientError    backward() where there is nothing to go backward on (also RuntimeError)
 
 A message says where, what was given, what is allowed, and what to do, in that order. Each class
 carries the exit status of the command line: 1 run failed, 2 usage, 3 connection, 4 not found,

@@ -50,6 +50,7 @@ def test_the_migrations_make_exactly_the_tables_that_are_declared(database):
     with database.read() as migrated, declared.connect() as created:
         difference = compare_metadata(MigrationContext.configure(migrated), metadata)
         tables = [_statements(migrated), _statements(created)]
+    declared.dispose()
 
     assert difference == []
     assert tables[0].items() >= tables[1].items()  # names of constraints and WITHOUT ROWID, too
