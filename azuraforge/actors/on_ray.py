@@ -12,8 +12,9 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,10 +27,14 @@ IDEMPOTENT = frozenset({"append", "report", "run", "runs", "events", "models", "
 # Ray reads these when it is imported; what the user has set stays.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "token")
-os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # 20 tries at a silent address: 10 minutes
+if "RAY_ADDRESS" in os.environ:  # 20 tries at one that is silent take ten minutes
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it prints a FutureWarning
-# A lost Trainer is a RunError; Ray would print a paragraph about it on standard output.
-os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "^A worker died or was killed while executing")
+# What is lost is told by errors of ours; Ray would print a paragraph on standard output besides.
+os.environ.setdefault(
+    "RAY_DEDUP_LOGS_SKIP_REGEX",
+    r"^A worker died or was killed while executing|^Task .* failed\. There are .* retries",
+)
 
 import ray  # noqa: E402
 from ray.exceptions import RayActorError, RayError, RayTaskError  # noqa: E402
@@ -194,14 +199,14 @@ def _join_or_start(home: Path) -> bool:
             _probe(address)
             ray.init(address=address, **settings)
         else:
-            _set_token(home)
-            ray.init(
-                address="local",
-                num_cpus=os.cpu_count(),
-                object_store_memory=OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                **settings,
-            )
+            with _secret(home):
+                ray.init(
+                    address="local",
+                    num_cpus=os.cpu_count(),
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    include_dashboard=False,
+                    **settings,
+                )
     except (ConnectionError, RuntimeError, OSError, ValueError) as error:
         where = f"RAY_ADDRESS={address}" if address else "a local cluster"
         raise ServiceError(
@@ -218,10 +223,24 @@ def _probe(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=PROBE_S).close()
 
 
-def _set_token(home: Path) -> None:
-    """Name the cluster's secret, unless the user has."""
-    if "RAY_AUTH_TOKEN" not in os.environ and "RAY_AUTH_TOKEN_PATH" not in os.environ:
+@contextmanager
+def _secret(home: Path) -> Iterator[None]:
+    """Within the block a cluster that starts takes its token from the home, or as the user says.
+
+    What Ray read before is read anew: it may have been imported long before, without a token, or
+    have started the cluster of another home.
+    """
+    named = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    if not named:
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token_file(home))
+    core: Any = ray._raylet  # what ray.init itself does, where it is the one to choose a token
+    core.Config.initialize("")
+    core.AuthenticationTokenLoader.instance().reset_cache()
+    try:
+        yield
+    finally:
+        if not named:
+            del os.environ["RAY_AUTH_TOKEN_PATH"]  # the cluster's processes have it
 
 
 def _token_file(home: Path) -> Path:

@@ -61,20 +61,21 @@ class _Flusher:
             rounds = 0
             while not self.done.wait(INTERVAL_S):
                 rounds += 1
-                self._flush(even_if_empty=rounds % BEAT == 0)
+                gathered = self._gathered()
+                if gathered or rounds % BEAT == 0:
+                    self._flush(gathered)
                 if rounds % BEAT == 0:
                     self._tell_pace()
+            gathered = self._gathered()
+            self._flush(gathered[:-1])
             self._tell_pace()  # before the last event, so that nobody who follows misses it
-            self._flush(even_if_empty=False)
+            self._flush(gathered[-1:])
         except Exception as error:  # noqa: BLE001  (handed to the thread that trains, which raises it)
             self.error = error
             self._gathered()  # a Trainer that waits for room goes on, and sees the error
 
-    def _flush(self, *, even_if_empty: bool) -> None:
-        """Append what waits; an empty append asks for a stop only, in a step that takes long."""
-        gathered = self._gathered()
-        if not gathered and not even_if_empty:
-            return
+    def _flush(self, gathered: list[tuple[int, Event]]) -> None:
+        """Append these; with none it only asks for a stop, in a step that takes long."""
         first_seq = gathered[0][0] if gathered else self._next_seq
         ack = self._append(first_seq, [event for _, event in gathered])
         self._next_seq = first_seq + len(gathered)

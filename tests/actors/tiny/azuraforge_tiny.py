@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from azuraforge.errors import DataError
 from azuraforge.plugin import Example, Task
 from azuraforge.schema.config import OptimizerConfig, PluginConfig, TrainingConfig
 
-Fault = Literal["", "nan-loss", "build", "unpicklable", "data", "nan-test", "kill"]
+Fault = Literal["", "nan-loss", "build", "unpicklable", "data", "nan-test", "kill", "slow-build"]
 
 
 class FaultConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,7 +30,7 @@ class FaultConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     kind: Fault = ""
     step: int = 3
-    gate: str = ""  # a file: each training step waits until it is there
+    gate: str = ""  # a file: each training step, or a slow build, waits until it is there
 
 
 class TinyConfig(PluginConfig, frozen=True, kw_only=True):
@@ -46,7 +47,7 @@ class UnpicklableError(Exception):
 
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one} and {two}")
-        self.lock = open(os.devnull)  # noqa: SIM115
+        self.lock = threading.Lock()
 
 
 class TinyPlugin:
@@ -57,6 +58,9 @@ class TinyPlugin:
 
     def build(self, config: TinyConfig, generator: Generator) -> Task:
         fail(config.fault.kind)
+        if config.fault.kind == "slow-build":
+            Path(f"{config.fault.gate}.reached").touch()
+            wait_for(config.fault.gate)
         parts = {
             name: rows(count, config.noise, generator.child(name))
             for name, count in {"train": config.rows, "validation": 12, "test": 12}.items()
@@ -110,10 +114,14 @@ class Watched(Module):
         return self.line(x)
 
     def misbehave(self) -> None:
-        while self.fault.gate and not Path(self.fault.gate).exists():
-            time.sleep(0.005)
+        wait_for(self.fault.gate)
         if self.fault.kind == "kill" and self.step == self.fault.step:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_for(gate: str) -> None:
+    while gate and not Path(gate).exists():
+        time.sleep(0.005)
 
 
 def rows(count: int, noise: float, generator: Generator) -> TensorDataset:
