@@ -207,6 +207,9 @@ def test_a_function_gives_the_same_output_and_gradient(name: str) -> None:
         ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}),
         ("Adam", {"lr": 0.01}),
         ("Adam", {"lr": 0.01, "weight_decay": 0.01, "betas": (0.8, 0.9), "eps": 1e-6}),
+        ("AdamW", {"lr": 0.01}),
+        ("AdamW", {"lr": 0.01, "weight_decay": 0.5, "betas": (0.8, 0.9), "eps": 1e-6}),
+        ("AdamW", {"lr": 0.01, "weight_decay": 0.0}),
     ],
 )
 def test_twenty_steps_lead_to_the_same_weights(kind: str, options: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         if not all(0 <= beta < 1 for beta in betas):
-            raise ConfigError(f"Adam: betas {betas}; allowed: 0 <= beta < 1")
+            raise ConfigError(f"{type(self).__name__}: betas {betas}; allowed: 0 <= beta < 1")
         self.betas = betas
         self.eps = eps
         super().__init__(params, lr=lr, weight_decay=weight_decay)

@@ -53,14 +53,17 @@ class Optimizer:
 
         def update_all() -> None:
             for w, g, *buffers in updates:
-                decayed = g + self.weight_decay * w if self.weight_decay else g
-                self.update(w, decayed, *buffers)
+                self.update(w, self.decay(w, g), *buffers)
 
         return update_all
 
     def _advance(self, update_all: Callable[[], None]) -> None:
         self.step_count += 1
         update_all()
+
+    def decay(self, w: Array, g: Array) -> Array:
+        """The gradient to update by: with weight decay in it, unless `w` has been decayed here."""
+        return g + self.weight_decay * w if self.weight_decay else g
 
     def update(self, w: Array, g: Array, *buffers: Array) -> None:
         """Change `w` and its buffers in place by the gradient `g`."""

@@ -14,6 +14,7 @@ KINDS: dict[str, Any] = {
     "SGD": lambda params: optim.SGD(params, lr=0.1),
     "momentum": lambda params: optim.SGD(params, lr=0.1, momentum=0.9, weight_decay=0.1),
     "Adam": lambda params: optim.Adam(params, lr=0.1, weight_decay=0.1),
+    "AdamW": lambda params: optim.AdamW(params, lr=0.1, weight_decay=0.1),
 }
 
 
@@ -85,6 +86,7 @@ def test_a_state_that_does_not_fit_is_refused() -> None:
         (optim.SGD, {"lr": 0.1, "momentum": 1.0}),
         (optim.Adam, {"lr": 0.1, "weight_decay": -1.0}),
         (optim.Adam, {"lr": 0.1, "betas": (0.9, 1.0)}),
+        (optim.AdamW, {"lr": 0.1, "weight_decay": -0.1}),
     ],
 )
 def test_settings_out_of_range_are_refused(kind: Any, options: dict[str, float]) -> None:
