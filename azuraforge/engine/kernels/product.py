@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic
 
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled, native, part
+from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.simd import FLOAT, INT, LANES, PANEL, ROWS, VECTORS, tile
 from azuraforge.engine.threads import threads
 
@@ -133,27 +133,25 @@ def multiply(
 
     Shape: a (m, k) and b (k, n) as the distances say, in contiguous arrays; c (m, n); first (n,)
     """
-    begin = NOTHING if first is None else first.reshape(-1)
-    flat = a.reshape(-1), b.reshape(-1), c.reshape(-1)
-    _multiply(PRODUCT, threads(), m, n, k, a_row, a_k, b_k, *flat, begin, floor)
+    begin = 0 if first is None else address(first)
+    places = address(a), a_row, a_k, address(b), b_k, address(c), n, begin, 0
+    _multiply(PRODUCT, threads(), m, n, k, *places, floor)
 
 
-NOTHING = np.empty(0, np.float32)
+@compiled(f"void({', '.join(['i8'] * 14)}, f4)")
+def _multiply(at, count, m, n, k, a, a_row, a_k, b, b_k, c, c_row, first, first_row, floor):  # type: ignore[no-untyped-def]
+    split_product(at, count, m, n, k, a, a_row, a_k, b, b_k, c, c_row, first, first_row, floor)
 
 
-@compiled(f"void({', '.join(['i8'] * 8)}, {', '.join(['f4[::1]'] * 4)}, f4)")
-def _multiply(at, count, m, n, k, a_row, a_k, b_k, a, b, c, first, floor):  # type: ignore[no-untyped-def]
-    begin = first.ctypes.data if len(first) else 0
-    split_product(
-        at, count, m, n, k, a.ctypes.data, a_row, a_k, b.ctypes.data, b_k,
-        c.ctypes.data, n, begin, 0, floor,
-    )  # fmt: skip
+def transpose(a: Array, b: Array) -> None:
+    """b = aᵀ, both contiguous."""
+    _transpose(address(a), *a.shape, address(b))
 
 
-@compiled("void(f4[:,::1], f4[:,::1])")
-def transpose(a, b):  # type: ignore[no-untyped-def]
-    """b = aᵀ, both contiguous: 16 rows of a at a time, which LLVM makes shuffles of (12 GB/s)."""
-    rows, columns = a.shape
+@compiled("void(i8, i8, i8, i8)")
+def _transpose(from_a, rows, columns, to_b):  # type: ignore[no-untyped-def]
+    """16 rows of a at a time, which LLVM makes shuffles of (12 GB/s)."""
+    a, b = floats(from_a, (rows, columns)), floats(to_b, (columns, rows))
     whole = rows - rows % 16
     for i in range(0, whole, 16):
         for j in range(columns):

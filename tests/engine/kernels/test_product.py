@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba", reason="kernels need the jit extra")
 
+from azuraforge.engine import Tensor, nn
 from azuraforge.engine.kernels.product import multiply, transpose
 from azuraforge.engine.threads import set_threads, threads
 
@@ -65,3 +66,12 @@ def test_a_transpose_equals_numpys(rows, columns):
     transpose(a, b)
 
     assert (b == a.T).all()
+
+
+def test_arrays_that_may_only_be_read_are_read():
+    layer, x = nn.Linear(4, 3), numbers(1, 2, 4)
+    expected = layer(Tensor(x)).data.copy()
+    x.setflags(write=False)
+    layer.weight.data.setflags(write=False)
+
+    assert (layer(Tensor(x)).data == expected).all()

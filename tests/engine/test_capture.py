@@ -1,0 +1,229 @@
+"""A captured step against the same step done eagerly: every bit, over many steps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import azuraforge as az
+from azuraforge.engine import nn, optim
+from azuraforge.engine.capture import Captured, capture
+from azuraforge.engine.random import Generator
+from azuraforge.engine.tensor import Tensor
+
+F = nn.functional
+STEPS = 6
+
+
+def classifier(generator: Generator) -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(6, 8), nn.ReLU(), nn.Dropout(0.3, generator=generator), nn.Linear(8, 3)
+    )
+
+
+def convolutional(generator: Generator) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 3)
+    )
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(2, 4, batch_first=True)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, _ = self.lstm(x)
+        return self.head(y[:, -1])
+
+
+class Shared(nn.Module):
+    """One layer used twice, and a residual sum: gradients that meet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(6, 6)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x + self.inner(x).relu()
+        return self.head(h * 0.5 + self.inner(h).tanh()) - h.mean(1, keepdim=True)
+
+
+CASES = {
+    "classifier": (classifier, (6,)),
+    "convolutional": (convolutional, (1, 6, 6)),
+    "recurrent": (lambda generator: Recurrent(), (5, 2)),
+    "shared": (lambda generator: Shared(), (6,)),
+}
+
+
+def trainer(
+    build: Callable[[Generator], nn.Module], optimizer: Callable[..., optim.Optimizer]
+) -> tuple[nn.Module, Callable[[Any, Any], Tensor]]:
+    az.manual_seed(3)
+    model = build(Generator(5))
+    steps = optimizer(model.parameters())
+
+    def step(x: Any, y: Any) -> Tensor:
+        steps.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        steps.step()
+        return loss
+
+    return model, step
+
+
+def batches(shape: tuple[int, ...], count: int = STEPS) -> list[tuple[Tensor, Any]]:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((count, 4, *shape)).astype(np.float32)
+    return [(Tensor(x[i]), rng.integers(0, 3, 4)) for i in range(count)]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+        lambda p: optim.Adam(p, lr=0.01),
+    ],
+    ids=["sgd", "adam"],
+)
+def test_a_captured_step_makes_the_same_bits_as_an_eager_one(name, optimizer):
+    build, shape = CASES[name]
+    eager_model, eager = trainer(build, optimizer)
+    model, step = trainer(build, optimizer)
+    captured = capture(step)
+
+    losses = [(eager(x, y).item(), captured(x, y).item()) for x, y in batches(shape)]
+
+    assert captured.reason is None
+    assert all(one == other for one, other in losses)
+    assert len({one for one, _ in losses}) == STEPS
+    for expected, found in zip(eager_model.parameters(), model.parameters(), strict=True):
+        assert expected.data.tobytes() == found.data.tobytes()
+
+
+def test_a_replay_runs_none_of_the_functions_python():
+    calls = []
+
+    def step(x: Any) -> Tensor:
+        calls.append(1)
+        return (x * 2.0).sum()
+
+    captured = capture(step)
+    results = [captured(Tensor(np.full(3, i, np.float32))).item() for i in range(5)]
+
+    assert results == [0, 6, 12, 18, 24]
+    assert len(calls) == 2  # recorded, and proven
+
+
+def test_another_shape_is_recorded_by_itself():
+    captured = capture(lambda x: (x * x).sum())
+    small, large = Tensor(np.ones(2, np.float32)), Tensor(np.ones(5, np.float32))
+
+    results = [captured(x).item() for x in (small, large, small, large, small, large)]
+
+    assert results == [2, 5, 2, 5, 2, 5]
+
+
+def test_a_plain_value_that_changes_is_not_frozen():
+    scale = 2.0
+
+    def step(x: Any) -> Tensor:
+        return (x * scale).sum()
+
+    captured = capture(step)
+    x = Tensor(np.ones(3, np.float32))
+    for _ in range(3):
+        captured(x)
+    scale = 10.0
+
+    assert captured(x).item() == 30
+
+
+def test_a_learning_rate_that_changes_takes_effect():
+    model = nn.Linear(2, 1)
+    sgd = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x: Any) -> Tensor:
+        sgd.zero_grad()
+        loss = model(x).sum()
+        loss.backward()
+        sgd.step()
+        return loss
+
+    captured = capture(step)
+    x = Tensor(np.ones((1, 2), np.float32))
+    for _ in range(3):
+        captured(x)
+    before = model.bias.data.copy()
+    sgd.lr = 5.0
+    captured(x)
+
+    assert before - model.bias.data == pytest.approx(5.0)
+
+
+def test_dropout_draws_anew_at_every_replay():
+    generator = Generator(1)
+    captured = capture(lambda x: F.dropout(x, 0.5, generator=generator))
+    x = Tensor(np.ones(64, np.float32))
+
+    drawn = {captured(x).data.tobytes() for _ in range(6)}
+
+    assert len(drawn) == 6
+
+
+def test_training_and_evaluation_are_recorded_apart():
+    model = nn.Sequential(nn.Dropout(0.5, generator=Generator(1)))
+    captured = capture(lambda x: model(x))
+    x = Tensor(np.ones(64, np.float32))
+    for _ in range(3):
+        captured(x)
+    model.eval()
+
+    assert (captured(x).data == 1).all()
+
+
+def reads_a_number(x: Tensor) -> Tensor:
+    return x * x.sum().item()
+
+
+def returns_a_float(x: Tensor) -> float:
+    return 3.0
+
+
+@pytest.mark.parametrize("step", [reads_a_number, returns_a_float])
+def test_a_step_that_cannot_be_repeated_stays_eager_and_says_why(step):
+    captured = capture(step)
+
+    with pytest.warns(UserWarning, match="stays eager"):
+        captured(Tensor(np.ones(2, np.float32)))
+
+    assert captured.reason is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        captured(Tensor(np.ones(2, np.float32)))  # and says it once
+
+
+def test_a_step_that_differs_from_its_recording_is_found_and_the_eager_one_counts():
+    counted = [0]
+
+    def step(x: Tensor) -> Tensor:
+        counted[0] += 1
+        return x * Tensor(np.float32(counted[0]) * np.ones(2, np.float32))
+
+    captured: Captured = capture(step)
+    x = Tensor(np.ones(2, np.float32))
+    captured(x)
+    with pytest.warns(UserWarning, match="differs"):
+        second = captured(x)
+
+    assert (second.data == 2).all()
+    assert (captured(x).data == 3).all()
