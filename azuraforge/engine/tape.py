@@ -38,6 +38,10 @@ class Tape:
         """Note that the step moves `state` on (state_dict, load_state_dict) and changes arrays."""
         if not any(state is known for known in self.states):
             self.states.append(state)
+        self.rewrites(*arrays)
+
+    def rewrites(self, *arrays: Array) -> None:
+        """Note that the step changes arrays that outlive it, and that no state holds."""
         self.arrays += [a for a in arrays if not any(a is known for known in self.arrays)]
 
     def refuse(self, why: str) -> None:
@@ -72,6 +76,14 @@ def run(function: Callable[..., Any], *args: Any) -> None:
     tape = _tape.get()
     if tape is not None:
         tape.note(function, *args)
+
+
+def change(function: Callable[..., Any], changed: Array, *args: Any) -> None:
+    """Call a function that changes its first array, which outlives the step; note both."""
+    tape = _tape.get()
+    if tape is not None:
+        tape.rewrites(changed)
+    run(function, changed, *args)
 
 
 def compute(function: Callable[..., Any], *args: Any) -> Array:

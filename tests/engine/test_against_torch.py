@@ -9,7 +9,7 @@ import pytest
 
 from azuraforge.engine import nn, optim
 from azuraforge.engine.nn import functional
-from azuraforge.engine.ops import reduce
+from azuraforge.engine.ops import elementwise, reduce
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.tensor import Tensor
 
@@ -37,6 +37,21 @@ LAYERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "AdaptiveAvgPool2d, overlapping": (IMAGES, {"args": ((4, 5),)}),
     "AdaptiveAvgPool2d, one size kept": (IMAGES, {"args": ((None, 3),)}),
     "ReLU": (ROWS, {"args": ()}),
+    "Tanh": (ROWS, {"args": ()}),
+    "Sigmoid": (ROWS, {"args": ()}),
+    "SiLU": (ROWS, {"args": ()}),
+    "GELU": (ROWS, {"args": ()}),
+    "GELU, approximate": (ROWS, {"args": ("tanh",)}),
+    "Softmax": (SERIES, {"args": (1,)}),
+    "LayerNorm": (SERIES, {"args": (4,)}),
+    "LayerNorm over two axes": (SERIES, {"args": ((3, 4),), "eps": 0.1}),
+    "LayerNorm without bias": (SERIES, {"args": (4,), "bias": False}),
+    "LayerNorm without parameters": (SERIES, {"args": (4,), "elementwise_affine": False}),
+    "BatchNorm1d": (ROWS, {"args": (4,)}),
+    "BatchNorm1d over a series": (SERIES, {"args": (3,), "eps": 0.1}),
+    "BatchNorm1d without parameters": (ROWS, {"args": (4,), "affine": False}),
+    "BatchNorm2d": (IMAGES, {"args": (2,)}),
+    "BatchNorm2d without statistics": (IMAGES, {"args": (2,), "track_running_stats": False}),
     "Flatten": (IMAGES, {"args": ()}),
     "LSTM": (SERIES, {"args": (4, 5)}),
     "LSTM of two layers": (SERIES, {"args": (4, 5, 2), "dropout": 0.0}),
@@ -69,6 +84,8 @@ def test_a_layer_gives_the_same_output_and_gradients(name: str) -> None:
     settings = {key: value for key, value in options.items() if key != "args"}
     theirs = getattr(torch.nn, kind)(*args, **settings)
     ours = getattr(nn, kind)(*args, **settings)
+    for parameter in theirs.parameters():  # ones and zeros would hide their part
+        parameter.data += 0.3 * torch.randn(parameter.shape)
     ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
     our_x, their_x = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
 
@@ -83,6 +100,65 @@ def test_a_layer_gives_the_same_output_and_gradients(name: str) -> None:
     assert expected.keys() == dict(ours.named_parameters()).keys()
     for path, parameter in ours.named_parameters():
         close(parameter.grad.data, expected[path].grad.numpy(), path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [("BatchNorm1d", (6, 4)), ("BatchNorm1d", (3, 4, 5)), ("BatchNorm2d", (3, 4, 5, 2))],
+)
+def test_batch_norm_keeps_and_uses_the_same_statistics(kind: str, shape: tuple[int, ...]) -> None:
+    theirs, ours = (getattr(m, kind)(4, momentum=0.3) for m in (torch.nn, nn))
+    for parameter in theirs.parameters():
+        parameter.data += 0.3 * torch.randn(parameter.shape)
+    ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
+    batches = [2 * RNG.standard_normal(shape).astype(np.float32) + 1 for _ in range(3)]
+
+    for x in batches:
+        ours(Tensor(x))
+        theirs(torch.tensor(x))
+    expected = theirs.state_dict()
+    assert list(ours.state_dict()) == list(expected)
+    for key, array in ours.state_dict().items():
+        assert array.dtype == expected[key].numpy().dtype
+        close(array, expected[key].numpy(), key)
+
+    x, their_x = Tensor(batches[0], True), torch.tensor(batches[0], requires_grad=True)
+    y, their_y = ours.eval()(x), theirs.eval()(their_x)
+    close(y.detach().numpy(), their_y.detach().numpy())
+    for total in weighted(y, their_y):
+        total.backward()
+    assert x.grad is not None
+    close(x.grad.data, their_x.grad.numpy(), "input")
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        close(mine.grad.data, other.grad.numpy())
+    assert ours.state_dict()["num_batches_tracked"] == 3
+
+
+@pytest.mark.parametrize(
+    ("queries", "keys", "options"),
+    [
+        ((2, 3, 5, 4), (2, 3, 5, 4), {}),
+        ((2, 3, 5, 4), (2, 3, 5, 4), {"is_causal": True}),
+        ((2, 3, 4), (2, 6, 4), {"is_causal": True, "scale": 0.3}),
+        ((2, 6, 4), (2, 3, 4), {"is_causal": True}),
+    ],
+)
+def test_attention_is_the_same(
+    queries: tuple[int, ...], keys: tuple[int, ...], options: dict[str, Any]
+) -> None:
+    arrays = [RNG.standard_normal(shape).astype(np.float32) for shape in (queries, keys, keys)]
+    ours = [Tensor(x, requires_grad=True) for x in arrays]
+    theirs = [torch.tensor(x, requires_grad=True) for x in arrays]
+
+    y = functional.scaled_dot_product_attention(*ours, **options)
+    their_y = torch.nn.functional.scaled_dot_product_attention(*theirs, **options)
+    close(y.detach().numpy(), their_y.detach().numpy())
+    for total in weighted(y, their_y):
+        total.backward()
+
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.grad is not None
+        close(mine.grad.data, other.grad.numpy())
 
 
 def test_an_lstm_goes_on_from_given_states() -> None:
@@ -165,6 +241,19 @@ def test_mse_loss_is_the_same_for_both_operands() -> None:
 
 FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "tanh": (lambda x: x.tanh(), lambda x: x.tanh()),
+    "erf": (elementwise.erf, lambda x: x.erf()),
+    "gelu far out": (
+        lambda x: functional.gelu(x * 8.0),
+        lambda x: torch.nn.functional.gelu(x * 8.0),
+    ),
+    "silu far out": (
+        lambda x: functional.silu(x * 50.0),
+        lambda x: torch.nn.functional.silu(x * 50.0),
+    ),
+    "log_softmax": (
+        lambda x: functional.log_softmax(x * 100.0, 1),
+        lambda x: torch.nn.functional.log_softmax(x * 100.0, 1),
+    ),
     "sigmoid": (lambda x: x.sigmoid(), lambda x: x.sigmoid()),
     "exp": (lambda x: x.exp(), lambda x: x.exp()),
     "log of the square": (lambda x: x.square().log(), lambda x: x.square().log()),

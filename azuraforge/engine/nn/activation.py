@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from azuraforge.engine.nn import functional
 from azuraforge.engine.nn.module import Module
 from azuraforge.engine.random import Generator
@@ -14,6 +16,55 @@ class ReLU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(x)
+
+
+class Tanh(Module):
+    """The hyperbolic tangent."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.tanh(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x))."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.sigmoid(x)
+
+
+class SiLU(Module):
+    """x / (1 + exp(-x))."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.silu(x)
+
+
+class GELU(Module):
+    """x Φ(x), with Φ the normal distribution function, or its approximation by tanh."""
+
+    def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
+
+
+class Softmax(Module):
+    """exp(x) / Σ exp(x), summed along `dim`."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.softmax(x, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
 
 
 class Flatten(Module):

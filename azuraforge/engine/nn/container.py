@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
 
 from azuraforge.engine.nn.module import Module
 
 
-class Sequential(Module):
-    """Modules applied one after the other; their names are their numbers."""
+class ModuleList(Module):
+    """Modules in a row, to be called one by one; their names are their numbers."""
 
-    def __init__(self, *modules: Module) -> None:
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
-        for i, module in enumerate(modules):
-            self._modules[str(i)] = module
+        for module in modules:
+            self.append(module)
 
-    def forward(self, x: Any) -> Any:
-        for module in self._modules.values():
-            x = module(x)
-        return x
+    def append(self, module: Module) -> Self:
+        """Add a module at the end."""
+        self._modules[str(len(self))] = module
+        return self
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
@@ -29,3 +29,15 @@ class Sequential(Module):
 
     def __getitem__(self, i: int) -> Module:
         return list(self._modules.values())[i]
+
+
+class Sequential(ModuleList):
+    """Modules applied one after the other; their names are their numbers."""
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__(modules)
+
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x

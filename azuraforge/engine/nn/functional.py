@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
+import numpy as np
+
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
-from azuraforge.engine.ops import conv, elementwise, index, loss, matmul, noise, pool
+from azuraforge.engine.ops import (
+    activation,
+    attention,
+    conv,
+    elementwise,
+    index,
+    loss,
+    matmul,
+    noise,
+    norm,
+    pool,
+)
 from azuraforge.engine.random import Generator, default_generator
 from azuraforge.engine.tensor import Tensor
-from azuraforge.errors import ShapeError
+from azuraforge.errors import ConfigError, ShapeError
 
 Pair = tuple[int, int]
 
@@ -16,6 +30,41 @@ Pair = tuple[int, int]
 def relu(x: Tensor) -> Tensor:
     """max(x, 0)."""
     return cast(Tensor, elementwise.relu(x))
+
+
+def tanh(x: Tensor) -> Tensor:
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    return x.tanh()
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x))."""
+    return x.sigmoid()
+
+
+def silu(x: Tensor) -> Tensor:
+    """x / (1 + exp(-x)). Source: Elfwing, Uchibe and Doya (2018); also known as swish."""
+    return cast(Tensor, activation.silu(x))
+
+
+def gelu(x: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
+    """x Φ(x), with Φ the normal distribution function, or its approximation by tanh.
+
+    Source: Hendrycks and Gimpel (2016), Gaussian error linear units.
+    """
+    if approximate not in ("none", "tanh"):
+        raise ConfigError(f"gelu: approximate is {approximate!r}; allowed: 'none', 'tanh'")
+    return cast(Tensor, activation.gelu(x) if approximate == "none" else activation.gelu_tanh(x))
+
+
+def softmax(x: Tensor, dim: int) -> Tensor:
+    """exp(x) / Σ exp(x), summed along `dim`."""
+    return cast(Tensor, activation.softmax(x, axis=dim))
+
+
+def log_softmax(x: Tensor, dim: int) -> Tensor:
+    """x - log Σ exp(x), summed along `dim`."""
+    return cast(Tensor, activation.log_softmax(x, axis=dim))
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -96,6 +145,78 @@ def adaptive_avg_pool2d(x: Tensor, output_size: int | tuple[int | None, int | No
     return cast(Tensor, pool.adaptive_avg_pool2d(x, output_size=size))
 
 
+def layer_norm(
+    x: Tensor,
+    normalized_shape: tuple[int, ...],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / √(variance + eps) * weight + bias, over the last axes.
+
+    Shape:  x (…, *normalized_shape), weight and bias (*normalized_shape) -> as x
+    Raises: ShapeError.
+    """
+    w, b = _scale_and_shift(x, tuple(normalized_shape), weight, bias)
+    return cast(Tensor, norm.layer_norm(x, w, b, eps=eps))
+
+
+def batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x - mean) / √(variance + eps) * weight + bias, for each channel.
+
+    In training of the batch, and the running mean and variance, where given, follow in place by
+    `momentum` of the difference (the variance over n - 1); else of the running ones.
+
+    Shape:  x (batch, channels, …), the others (channels,) -> as x
+    Raises: ShapeError, also for a batch with one value per channel in training; ConfigError where
+            there are no running statistics to take.
+    """
+    w, b = _scale_and_shift(x, x.shape[1:2], weight, bias)
+    if training:
+        y, mean, var = norm.batch_norm(x, w, b, eps=eps)
+        if running_mean is not None and running_var is not None:
+            count = x.data.size // len(w)
+            tape.change(_follow, running_mean.data, mean.data, momentum, 1.0)
+            tape.change(_follow, running_var.data, var.data, momentum, count / (count - 1))
+        return cast(Tensor, y)
+    if running_mean is None or running_var is None:
+        raise ConfigError("batch_norm: outside of training it takes running_mean and running_var")
+    scale = w / (running_var + eps).sqrt()
+    per_channel = (len(w), *(1,) * (x.ndim - 2))
+    shift = b - running_mean * scale
+    return x * scale.reshape(*per_channel) + shift.reshape(*per_channel)
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """softmax(q kᵀ scale) v, where scale is 1 / √width unless given.
+
+    Where is_causal, query i sees keys 0 to i alone.
+
+    Shape:  query (…, time, width), key (…, keys, width), value (…, keys, outputs)
+            -> (…, time, outputs)
+    Raises: ShapeError.
+    Source: Vaswani et al. (2017), Attention is all you need.
+    """
+    attend = attention.scaled_dot_product_attention
+    return cast(Tensor, attend(query, key, value, is_causal=is_causal, scale=scale))
+
+
 def dropout(
     x: Tensor, p: float = 0.5, training: bool = True, generator: Generator | None = None
 ) -> Tensor:
@@ -136,3 +257,20 @@ def mse_loss(prediction: Tensor, target: Tensor | Array) -> Tensor:
 def pair(value: int | Pair) -> Pair:
     """One number for both axes, or one for each."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _scale_and_shift(
+    x: Tensor, shape: tuple[int, ...], weight: Tensor | None, bias: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a norm; where there is none, ones and zeros."""
+    xp = module_of(x.data)
+    return (
+        Tensor(xp.ones(shape, x.dtype)) if weight is None else weight,
+        Tensor(xp.zeros(shape, x.dtype)) if bias is None else bias,
+    )
+
+
+def _follow(running: Array, found: Array, momentum: float, factor: float) -> None:
+    """running += momentum (factor found - running), in place."""
+    with np.errstate(all="ignore"):  # NaN and Inf travel, as in ops
+        running += momentum * (factor * found - running)

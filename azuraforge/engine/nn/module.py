@@ -1,4 +1,4 @@
-"""Module: parameters, sub-modules, and a forward function."""
+"""Module: parameters, buffers, sub-modules, and a forward function."""
 
 from __future__ import annotations
 
@@ -19,12 +19,20 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad)
 
 
+class Buffer(Tensor):
+    """A tensor that belongs to a module's state and is not trained, such as a running mean."""
+
+    def __init__(self, data: Array) -> None:
+        super().__init__(data)
+
+
 class Module:
-    """A part of a model. Parameters and modules set as attributes belong to it."""
+    """A part of a model. Parameters, buffers and modules set as attributes belong to it."""
 
     def __init__(self) -> None:
         self.training = True
         self._parameters: dict[str, Parameter] = {}
+        self._buffers: dict[str, Buffer] = {}
         self._modules: dict[str, Module] = {}
 
     def forward(self, *inputs: Any) -> Any:
@@ -34,13 +42,20 @@ class Module:
         return self.forward(*inputs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        for owned in (self._parameters, self._modules) if "_modules" in self.__dict__ else ():
-            owned.pop(name, None)
+        if "_modules" in self.__dict__:
+            for owned in (self._parameters, self._buffers, self._modules):
+                owned.pop(name, None)
         if isinstance(value, Parameter):
             self._parameters[name] = value
+        elif isinstance(value, Buffer):
+            self._buffers[name] = value
         elif isinstance(value, Module):
             self._modules[name] = value
         object.__setattr__(self, name, value)
+
+    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
+        """Set an attribute that is a buffer, or, given None, empty; `self.name = Buffer(…)` too."""
+        setattr(self, name, None if tensor is None else Buffer(tensor.data))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and every one below it, with dotted paths."""
@@ -61,16 +76,20 @@ class Module:
         """Every parameter, each once."""
         return (parameter for _, parameter in self.named_parameters())
 
+    def buffers(self) -> Iterator[Buffer]:
+        """Every buffer."""
+        return (buffer for _, module in self.named_modules() for buffer in module._buffers.values())
+
     def state_dict(self) -> dict[str, Array]:
-        """The arrays of all parameters by path; not copies."""
+        """The arrays of all parameters and buffers by path; not copies."""
         return {
-            f"{path}.{name}" if path else name: parameter.data
+            f"{path}.{name}" if path else name: tensor.data
             for path, module in self.named_modules()
-            for name, parameter in module._parameters.items()
+            for name, tensor in (*module._parameters.items(), *module._buffers.items())
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Put arrays (or tensors) into the parameters, all of them or none.
+        """Put arrays (or tensors) into the parameters and buffers, all of them or none.
 
         Raises: ConfigError for missing and unexpected keys; ShapeError with the path.
         """
@@ -90,8 +109,8 @@ class Module:
                 raise ShapeError(
                     f"load_state_dict: {path} is {array.shape}, this model has {own[path].shape}"
                 )
-        for path, parameter in own.items():
-            parameter[...] = put(arrays[path], device_of(parameter))
+        for path, array in own.items():
+            array[...] = put(arrays[path], device_of(array))
 
     def train(self, mode: bool = True) -> Self:
         """Switch dropout and the like on."""
@@ -104,14 +123,18 @@ class Module:
         return self.train(False)
 
     def to(self, target: Any) -> Self:
-        """Move every parameter to a device, or turn it into an element type, in place."""
-        for parameter in self.parameters():
-            moved = Tensor(parameter.data).to(target)
-            parameter.data, parameter.grad = moved.data, None
+        """Move parameters and buffers to a device, or turn them into an element type, in place.
+
+        Whole numbers, such as a count, keep their type.
+        """
+        for tensor in (*self.parameters(), *self.buffers()):
+            if tensor.dtype.kind == "f" or target in ("cpu", "cuda"):
+                moved = Tensor(tensor.data).to(target)
+                tensor.data, tensor.grad = moved.data, None
         return self
 
     def double(self) -> Self:
-        """Every parameter as float64."""
+        """Every parameter and floating buffer as float64."""
         return self.to("float64")
 
     def extra_repr(self) -> str:

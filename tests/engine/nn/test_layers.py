@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -25,6 +25,23 @@ class Last(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y, _ = self.recurrent(x)
         return y[:, -1] if self.recurrent.batch_first else y[-1]
+
+
+class Attention(nn.Module):
+    """Causal attention of a sequence to itself."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.into = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, time, width = x.shape
+        parts = self.into(x).reshape(batch, time, 3, self.heads, width // self.heads)
+        q, k, v = (parts[:, :, i].transpose(1, 2) for i in range(3))
+        y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return cast(Tensor, self.out(y.transpose(1, 2).reshape(batch, time, width)))
 
 
 NETS: dict[str, tuple[Callable[[], nn.Module], Any]] = {
@@ -69,6 +86,30 @@ NETS: dict[str, tuple[Callable[[], nn.Module], Any]] = {
         RNG.standard_normal((2, 4, 3)),
     ),
     "Embedding": (lambda: nn.Embedding(4, 3), np.array([[0, 1, 3], [2, 1, 1]])),
+    "Tanh, Sigmoid, SiLU, GELU, Softmax": (
+        lambda: nn.Sequential(
+            nn.Linear(4, 5),
+            nn.Tanh(),
+            nn.Linear(5, 4),
+            nn.Sigmoid(),
+            nn.Linear(4, 5),
+            nn.SiLU(),
+            nn.Linear(5, 4),
+            nn.GELU(),
+            nn.Linear(4, 3),
+            nn.GELU("tanh"),
+            nn.Softmax(-1),
+        ),
+        RNG.standard_normal((5, 4)),
+    ),
+    "LayerNorm": (lambda: nn.LayerNorm((2, 3)), RNG.standard_normal((4, 2, 3))),
+    "LayerNorm without bias": (lambda: nn.LayerNorm(3, bias=False), RNG.standard_normal((4, 3))),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(3), RNG.standard_normal((4, 3))),
+    "BatchNorm2d": (
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 2, bias=False), nn.BatchNorm2d(2), nn.ReLU()),
+        RNG.standard_normal((2, 1, 5, 5)),
+    ),
+    "attention": (lambda: Attention(4, heads=2), RNG.standard_normal((2, 3, 4))),
     "Dropout": (
         lambda: nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 3)),
         RNG.standard_normal((5, 4)),

@@ -89,6 +89,44 @@ def test_a_state_dict_that_does_not_fit_changes_nothing() -> None:
     np.testing.assert_array_equal(layer.weight.data, before)
 
 
+def test_a_buffer_is_saved_and_moved_and_not_trained() -> None:
+    model = nn.Module()
+    model.register_buffer("mean", Tensor(np.ones(2, np.float32)))
+    model.count = nn.Buffer(np.array(3))
+    model.register_buffer("nothing", None)
+    outer = nn.Sequential(model)
+
+    outer.double()
+    outer.load_state_dict({"0.mean": np.array([5.0, 6.0]), "0.count": np.array(7)})
+
+    assert list(outer.parameters()) == []
+    assert {k: a.tolist() for k, a in outer.state_dict().items()} == {
+        "0.mean": [5.0, 6.0],
+        "0.count": 7,
+    }
+    assert [b.dtype for b in outer.buffers()] == [np.float64, np.int64]
+
+
+def test_an_attribute_set_anew_replaces_the_buffer() -> None:
+    model = nn.Module()
+    model.scale = nn.Buffer(np.ones(2, np.float32))
+
+    model.scale = nn.Parameter(np.zeros(3, np.float32))
+
+    assert list(model.buffers()) == []
+    assert model.state_dict()["scale"].shape == (3,)
+
+
+def test_a_module_list_has_its_modules_in_order() -> None:
+    layers = nn.ModuleList([nn.Linear(2, 3)])
+
+    layers.append(nn.Linear(3, 1))
+
+    assert [layer.weight.shape for layer in layers] == [(3, 2), (1, 3)]
+    assert layers.state_dict().keys() == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert layers[1] is list(layers)[-1]
+
+
 def test_double_makes_every_parameter_float64_and_forgets_gradients() -> None:
     layer = nn.Linear(3, 2)
     layer(Tensor(np.ones((1, 3), np.float32))).sum().backward()

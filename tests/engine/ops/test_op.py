@@ -43,6 +43,26 @@ def zeros(*shape: int) -> Tensor:
             lambda: functional.adaptive_avg_pool2d(zeros(2, 3, 4), 1),
             ["adaptive_avg_pool2d", "(2, 3, 4)", "(1, 1)"],
         ),
+        (lambda: functional.softmax(zeros(3, 4), 2), ["softmax", "axis 2", "(3, 4)"]),
+        (lambda: functional.log_softmax(zeros(3, 0), 1), ["log_softmax", "nothing", "(3, 0)"]),
+        (
+            lambda: functional.layer_norm(zeros(3, 4), (3,), zeros(3)),
+            ["layer_norm", "(3, 4)", "(3,)"],
+        ),
+        (
+            lambda: functional.batch_norm(zeros(3, 4), None, None, zeros(3), training=True),
+            ["batch_norm", "(3, 4)", "(3,)"],
+        ),
+        (
+            lambda: functional.batch_norm(zeros(1, 4), None, None, training=True),
+            ["batch_norm", "(1, 4)", "no two values per channel"],
+        ),
+        (
+            lambda: functional.scaled_dot_product_attention(
+                zeros(2, 3, 4), zeros(2, 5, 3), zeros(2, 5, 4)
+            ),
+            ["attention", "query (2, 3, 4)", "key (2, 5, 3)"],
+        ),
         (lambda: functional.mse_loss(zeros(3, 1), zeros(3)), ["mse_loss", "(3, 1)", "(3,)"]),
         (
             lambda: functional.cross_entropy(zeros(3, 5), np.zeros((3, 5))),
