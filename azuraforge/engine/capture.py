@@ -6,9 +6,10 @@
 
 The first call records what the function does to arrays (tape.py). The second does it eagerly and
 by the recording, from the same state, and compares the bits; from the third on the recording is
-replayed. Inputs of other shapes or element types, another number of threads, another mode of a
-module or value of a plain Python variable that the function uses record anew. Where a step cannot
-be repeated, or the two differ, it says why (`reason`, and a warning once) and stays eager.
+replayed. Inputs of other shapes or element types, another number of threads, another mode or
+setting of a module, another value of a plain Python variable that the function uses record anew.
+Where a step cannot be repeated, or the two differ, it says why (`reason`, and a warning once) and
+stays eager.
 
 Tensors returned, and gradients, are the recording's own memory: the next call overwrites them.
 """
@@ -97,17 +98,22 @@ class _Plan:
         self._put(inputs)
         state = _State(self._tape)
         eager_result = self._step(*self._inputs)
-        eager = [*_arrays(eager_result), *_State(self._tape).arrays]
-        after = _State(self._tape)
+        eager = [*_arrays(eager_result), *self._gradients(), *_State(self._tape).arrays]
+        after, gradients = _State(self._tape), [leaf.grad for leaf, _ in self._tape.leaves]
         state.put_back()
         self._tape.replay()
-        replayed = [*_arrays(self._result), *_State(self._tape).arrays]
+        replayed = [*_arrays(self._result), *self._gradients(), *_State(self._tape).arrays]
         if _same(eager, replayed):
             self.is_proven = True
             return self._result
         after.put_back()
+        for (leaf, _), g in zip(self._tape.leaves, gradients, strict=True):
+            leaf.grad = g
         self._tape.refuse("its first replay differs from the eager step")
         return eager_result
+
+    def _gradients(self) -> list[Array]:
+        return [leaf.grad.data.copy() for leaf, _ in self._tape.leaves if leaf.grad is not None]
 
     def _put(self, inputs: Sequence[Any]) -> None:
         for own, x in zip(self._inputs, inputs, strict=True):
@@ -150,14 +156,17 @@ class _Watched:
         self._globals = plain.__globals__ if code else {}
         self._names = [n for n in code.co_names if n in self._globals] if code else []
         self._owner = getattr(bound, "__self__", None)
+        self._itself = [bound] if isinstance(bound, Module) else []
 
     def values(self) -> list[Any]:
-        found = [cell.cell_contents for cell in self._cells]
+        found = self._itself + [cell.cell_contents for cell in self._cells]
         found += [self._globals.get(name) for name in self._names]
         found += vars(self._owner).values() if hasattr(self._owner, "__dict__") else []
         plain = [x for x in found if isinstance(x, PLAIN)]
         modules = [x for x in found if isinstance(x, Module)]
-        return plain + [m.training for x in modules for _, m in x.named_modules()]
+        for module in (m for x in modules for _, m in x.named_modules()):
+            plain += [x for x in vars(module).values() if isinstance(x, PLAIN)]
+        return plain
 
 
 def _kind(x: Any) -> Any:

@@ -28,6 +28,7 @@ class Tape:
         self.kept: list[Any] = []  # arrays that calls know by address alone
         self.states: list[Any] = []  # optimizers and generators the step moves on
         self.arrays: list[Array] = []  # arrays the step changes in place: parameters, statistics
+        self.leaves: list[tuple[Any, Any]] = []  # tensors, and the gradients the step gives them
         self.refusal: str | None = None
 
     def note(self, function: Callable[..., Any], *args: Any) -> None:
@@ -53,6 +54,8 @@ class Tape:
         with np.errstate(all="ignore"):
             for call in self.calls:
                 call()
+        for leaf, grad in self.leaves:
+            leaf.grad = grad
 
 
 def current() -> Tape | None:

@@ -149,6 +149,9 @@ class Tensor:
         """Add `g` to this leaf's gradient; what a leaf holds is its own, never a view."""
         if self.grad is None:
             self.grad = Tensor(module_of(g).empty(self.data.shape, self.data.dtype))
+            recorded = tape.current()
+            if recorded is not None:
+                recorded.leaves.append((self, self.grad))
             tape.run(_copy, self.grad.data, g)
         else:
             tape.run(_add, self.grad.data, g)

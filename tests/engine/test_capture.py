@@ -110,6 +110,27 @@ def test_a_captured_step_makes_the_same_bits_as_an_eager_one(name, optimizer):
         assert expected.data.tobytes() == found.data.tobytes()
 
 
+def test_a_step_may_leave_its_gradients_to_an_optimizer_outside_of_it():
+    def run(wrap: Callable[[Any], Any]) -> list[bytes]:
+        az.manual_seed(3)
+        model = classifier(Generator(5))
+        sgd = optim.SGD(model.parameters(), lr=0.1)
+
+        def gradients(x: Any, y: Any) -> Tensor:
+            sgd.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            return loss
+
+        step = wrap(gradients)
+        for x, y in batches((6,)):
+            step(x, y)
+            sgd.step()
+        return [p.data.tobytes() for p in model.parameters()]
+
+    assert run(capture) == run(lambda step: step)
+
+
 def test_a_replay_runs_none_of_the_functions_python():
     calls = []
 
@@ -182,7 +203,7 @@ def test_dropout_draws_anew_at_every_replay():
 
 def test_training_and_evaluation_are_recorded_apart():
     model = nn.Sequential(nn.Dropout(0.5, generator=Generator(1)))
-    captured = capture(lambda x: model(x))
+    captured = capture(model)
     x = Tensor(np.ones(64, np.float32))
     for _ in range(3):
         captured(x)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from azuraforge.engine.autograd import detect_anomaly, no_grad
+from azuraforge.engine.capture import capture
 from azuraforge.engine.data import DataLoader, TensorDataset
 from azuraforge.engine.device import Array, module_of, put
 from azuraforge.engine.nn import Module
@@ -78,6 +79,8 @@ class Loop:
             self.train, self.batch_size, shuffle=True, generator=self.generator.child("order")
         )
         self.noise = self.generator.child("noise")  # dropout and the like
+        self._eager = self._new_step()
+        self.captured = capture(self._eager)
 
     @property
     def steps(self) -> int:
@@ -143,7 +146,7 @@ class Loop:
 
     def _train_step(self, batch: tuple[Array, ...]) -> Step:
         noise = self.noise.state
-        loss, output = self._forward_backward(batch)
+        loss, output = self._forward_backward(batch, self.captured)
         norm = _gradient_norm(self.optimizer)
         if not math.isfinite(loss) or not math.isfinite(norm):
             self._explain(batch, noise, loss)
@@ -163,15 +166,27 @@ class Loop:
             rows=rows,
         )
 
-    def _forward_backward(self, batch: tuple[Array, ...]) -> tuple[float, Array]:
+    def _forward_backward(
+        self, batch: tuple[Array, ...], step: Callable[[Tensor, Array], tuple[Tensor, Tensor]]
+    ) -> tuple[float, Array]:
         self.model.train()
-        self.optimizer.zero_grad()
         x, target, *_ = batch
-        with using(self.noise):
-            output = self.model(self._tensor(x))
-            loss = self.loss(output, put(target, self.device))
-        loss.backward()
+        loss, output = step(self._tensor(x), put(target, self.device))
         return loss.item(), output.detach().numpy()
+
+    def _new_step(self) -> Callable[[Tensor, Array], tuple[Tensor, Tensor]]:
+        """The part of a step that is captured; a function of what it names and no more."""
+        model, optimizer, loss_of, noise = self.model, self.optimizer, self.loss, self.noise
+
+        def step(x: Tensor, target: Array) -> tuple[Tensor, Tensor]:
+            optimizer.zero_grad()
+            with using(noise):
+                output = model(x)
+                loss = loss_of(output, target)
+            loss.backward()
+            return loss, output
+
+        return step
 
     def _explain(self, batch: tuple[Array, ...], noise: tuple[int, int], loss: float) -> None:
         """Do the step again, watched, to name the first op that made NaN or Inf."""
@@ -185,7 +200,7 @@ class Loop:
         self.noise.move_to(noise)
         try:
             with detect_anomaly():
-                self._forward_backward(batch)
+                self._forward_backward(batch, self._eager)
         except NonFiniteError as error:
             raise NonFiniteError(f"{where}; {error}") from None
         raise NonFiniteError(f"{where}; no single op made it: the gradient norm overflowed")

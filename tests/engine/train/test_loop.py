@@ -40,6 +40,7 @@ def loop(
     mode: Literal["min", "max"] = "min",
     metrics: Any = accuracy,
     lr: float = 0.01,
+    loss: Any = functional.cross_entropy,
 ) -> Loop:
     generator = Generator(seed)
     weights = generator.child("weights")
@@ -52,7 +53,7 @@ def loop(
     return Loop(
         model=model,
         optimizer=optim.Adam(model.parameters(), lr=lr),
-        loss=functional.cross_entropy,
+        loss=loss,
         metrics=metrics,
         train=train or dataset(),
         validation=dataset(8, seed=1),
@@ -209,8 +210,9 @@ def test_a_batch_that_holds_nan_is_named(where: int) -> None:
     arrays = [array.astype(np.float32) for array in dataset().arrays]
     arrays[1] = np.stack((arrays[1], arrays[1]), 1)
     arrays[where][:, 0] = np.nan
-    broken = loop(train=TensorDataset(*arrays), metrics=lambda output, data: {})
-    broken.loss = functional.mse_loss
+    broken = loop(
+        train=TensorDataset(*arrays), metrics=lambda output, data: {}, loss=functional.mse_loss
+    )
 
     with pytest.raises(NonFiniteError, match=r"^step 1: loss nan; the batch itself holds NaN"):
         list(broken)
