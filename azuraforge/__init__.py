@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from azuraforge.actors.runtime import connect
     from azuraforge.actors.trainer import Trainer
     from azuraforge.actors.tuner import Tuner
-    from azuraforge.engine import Tensor, manual_seed, nn, no_grad, optim, tensor
+    from azuraforge.engine import Tensor, data, manual_seed, nn, no_grad, optim, set_threads, tensor
+    from azuraforge.engine.capture import capture
     from azuraforge.schema.specs import RunSpec, StudySpec
 
 __version__ = "0.1.0"
 
 _HOME_OF = {  # public name -> module that defines it; resolved on first use (PEP 562)
     "Tensor": "azuraforge.engine",
+    "capture": "azuraforge.engine.capture",
     "manual_seed": "azuraforge.engine",
     "no_grad": "azuraforge.engine",
+    "set_threads": "azuraforge.engine",
     "tensor": "azuraforge.engine",
     "Predictor": "azuraforge.actors.predictor",
     "Registry": "azuraforge.actors.registry",
@@ -44,6 +47,8 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "tensor",
     "no_grad",
     "manual_seed",
+    "set_threads",
+    "capture",
     "nn",
     "optim",
     "data",

@@ -7,6 +7,7 @@ from typing import Any
 
 from azuraforge.actors.publisher import publish
 from azuraforge.actors.trainer import Trainer
+from azuraforge.engine.memory import keep_freed
 from azuraforge.errors import AzuraForgeError
 from azuraforge.schema.records import ENDED
 from azuraforge.schema.specs import RunSpec
@@ -31,6 +32,7 @@ def train_here(registry: Any, blobs: BlobStore, run: str, spec: RunSpec) -> None
     try:
         if registry.run(run).state in ENDED:
             return  # stopped while it was queued
+        keep_freed()
         trainer = Trainer(spec, blobs=blobs)
         publish(
             trainer,
