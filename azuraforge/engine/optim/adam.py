@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from azuraforge.engine.device import Array, module_of
+from azuraforge.engine.kernels import kernel
 from azuraforge.engine.optim.optimizer import Optimizer
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
@@ -35,6 +36,27 @@ class Adam(Optimizer):
         self.eps = eps
         super().__init__(params, lr=lr, weight_decay=weight_decay)
 
+    def prepared(self, updates: Sequence[tuple[Array, ...]]) -> Callable[[], None]:
+        compiled = kernel("adam")
+        if compiled is None or not compiled.accepts(updates):
+            return super().prepared(updates)
+        table = compiled.Table(updates)
+
+        def update_all() -> None:
+            step, scale = self._corrections()
+            table.update(*self._decays(), *self.betas, step, scale, self.eps)
+
+        return update_all
+
+    def _corrections(self) -> tuple[float, float]:
+        """(step, scale) at this step: lr m̂ = step m, √v̂ = √v / scale."""
+        beta1, beta2 = self.betas
+        return self.lr / (1 - beta1**self.step_count), math.sqrt(1 - beta2**self.step_count)
+
+    def _decays(self) -> tuple[float, float]:
+        """What `decay` does: the factor of w, and of w in the gradient."""
+        return 1.0, self.weight_decay
+
     def update(self, w: Array, g: Array, *buffers: Array) -> None:
         m, v = buffers
         beta1, beta2 = self.betas
@@ -42,8 +64,8 @@ class Adam(Optimizer):
         m += (1 - beta1) * g
         v *= beta2
         v += (1 - beta2) * g * g
-        scale = math.sqrt(1 - beta2**self.step_count)
+        step, scale = self._corrections()
         denominator = module_of(w).sqrt(v)
         denominator /= scale
         denominator += self.eps
-        w -= (self.lr / (1 - beta1**self.step_count)) * m / denominator
+        w -= step * m / denominator

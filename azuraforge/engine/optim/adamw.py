@@ -28,3 +28,6 @@ class AdamW(Adam):
     def decay(self, w: Array, g: Array) -> Array:
         w *= 1 - self.lr * self.weight_decay
         return g
+
+    def _decays(self) -> tuple[float, float]:
+        return 1 - self.lr * self.weight_decay, 0.0
