@@ -95,7 +95,7 @@ def _line(row: Row) -> str:
 
 def _verdict(row: Measured) -> str:
     if row.is_disturbed:
-        return f"others kept {row.others:.1f} cores busy"
+        return f"disturbed: waited {row.waited:.0%}"
     return "" if row.ratio >= row.goal else "below"
 
 

@@ -1,4 +1,4 @@
-"""The machine that figures come from, and how busy all of it is."""
+"""The machine that figures come from."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ import msgspec
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("numpy", "numba", "torch")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd")  # those that decide which kernels
-STAT = Path("/proc/stat")
-USED = (1, 2, 3, 6, 7, 8)  # its columns user nice system irq softirq, and steal: by other machines
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,18 +44,6 @@ def present_machine(load_before: float) -> Machine:
         commit=_commit(),
         date=datetime.now(UTC).date().isoformat(),
     )
-
-
-def cpu_seconds() -> float | None:
-    """CPU seconds that all processes have used, and other machines have taken away from this one.
-
-    None where the system does not say.
-    """
-    if not STAT.exists():
-        return None
-    with STAT.open() as lines:
-        ticks = lines.readline().split()
-    return sum(int(ticks[i]) for i in USED) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu() -> tuple[str, set[str]]:

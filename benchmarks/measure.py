@@ -1,7 +1,8 @@
 """The only timer: two callables timed in turn, A B A B, in one process.
 
 Both are timed in blocks of at least `block_s`, and the ratio is taken of neighbouring blocks, so
-that whatever else slows the machine slows both. Garbage collection is off meanwhile.
+that whatever slows the machine slows both. Of these pairs those count in which our threads did not
+have to wait for a core, as long as there are enough. Garbage collection is off meanwhile.
 """
 
 from __future__ import annotations
@@ -9,19 +10,17 @@ from __future__ import annotations
 import gc
 import math
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import cpu_seconds
+from benchmarks import own_threads
 
-TASKS = Path("/proc/self/task")
+QUIET = 0.05  # of a block, all threads together: above it, waiting for a core is part of the time
 REST_S = 0.05  # where the system does not say what threads do: longer than any pool spins on
-WORK_UNTIL_REST = 200  # looks of 1 ms; a thread that works longer than that works on purpose
+LOOKS = 1000  # of 1 ms: a thread that works longer than that works on purpose
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,8 @@ class Clock:
 
     wall: Callable[[], float] = time.perf_counter
     cpu: Callable[[], float] = time.process_time
-    whole_machine: Callable[[], float | None] = cpu_seconds
+    waited: Callable[[], float | None] = own_threads.waited_s
+    others_work: Callable[[], bool | None] = own_threads.others_work
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -52,8 +52,10 @@ class Spread:
 class Pair:
     """Seconds per call of each, peer / ours of neighbouring blocks, and cores each kept busy.
 
-    `cpu_ratio` is the same of CPU seconds: what others do hardly changes it, but threads that wait
-    for one another count as work, so it means something at one thread only.
+    `cpu_ratio` is the same of CPU seconds: others hardly change it, but threads that wait for one
+    another count as work, so it means something at one thread only. `waited` is the part of the
+    time that threads waited for a core, None where the system does not say; `is_disturbed` if too
+    few of the `tried` pairs were quiet, so that all of them count.
     """
 
     ours_s: Spread
@@ -62,29 +64,24 @@ class Pair:
     cpu_ratio: Spread
     ours_cores: float
     peer_cores: float
-    other_cores: float | None  # by other processes meanwhile; None: the system does not say
+    waited: float | None
+    is_disturbed: bool
     blocks: int
+    tried: int
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block: wall and CPU seconds per call."""
+    """Seconds of a block by either clock, and seconds that threads waited for a core in it."""
 
+    calls: int
     wall_s: float
     cpu_s: float
+    waited_s: float | None
 
-
-@dataclass(frozen=True)
-class Moment:
-    """What the clocks show."""
-
-    wall: float
-    cpu: float
-    whole_machine: float | None
-
-    @classmethod
-    def of(cls, clock: Clock) -> Moment:
-        return cls(clock.wall(), clock.cpu(), clock.whole_machine())
+    @property
+    def is_quiet(self) -> bool:
+        return self.waited_s is None or self.waited_s <= QUIET * self.wall_s
 
 
 def measure_pair(
@@ -92,30 +89,46 @@ def measure_pair(
     peer: Callable[[], Any],
     *,
     budget_s: float,
+    patience_s: float = 0.0,
     block_s: float = 0.02,
     least_blocks: int = 5,
     clock: Clock | None = None,
 ) -> Pair:
-    """Time both in turn until `budget_s` have passed, `least_blocks` of each at the least."""
+    """Time both in turn until `budget_s` have passed, `least_blocks` of each at the least.
+
+    While fewer of them are quiet, go on for `patience_s` more.
+    """
     clock = clock or Clock()
-    start = Moment.of(clock)
-    end = start.wall + budget_s
+    end = clock.wall() + budget_s
+    tried: list[tuple[Block, Block]] = []
+    quiet: list[tuple[Block, Block]] = []
     with _no_collection():
         counts = [_calls_per_block(call, block_s, clock) for call in (ours, peer)]
-        blocks: list[tuple[Block, Block]] = []
-        while len(blocks) < least_blocks or clock.wall() < end:
+        while (
+            len(tried) < least_blocks
+            or clock.wall() < end
+            or (len(quiet) < least_blocks and clock.wall() < end + patience_s)
+        ):
             one, two = (_block(*each, clock) for each in zip((ours, peer), counts, strict=True))
-            blocks.append((one, two))
+            tried.append((one, two))
+            if one.is_quiet and two.is_quiet:
+                quiet.append((one, two))
+    return _pair(quiet if len(quiet) >= least_blocks else tried, len(tried))
+
+
+def _pair(blocks: Sequence[tuple[Block, Block]], tried: int) -> Pair:
     mine, theirs = zip(*blocks, strict=True)
     return Pair(
-        ours_s=Spread.of([block.wall_s for block in mine]),
-        peer_s=Spread.of([block.wall_s for block in theirs]),
-        ratio=Spread.of([two.wall_s / one.wall_s for one, two in blocks]),
-        cpu_ratio=Spread.of([two.cpu_s / one.cpu_s for one, two in blocks]),
+        ours_s=Spread.of([block.wall_s / block.calls for block in mine]),
+        peer_s=Spread.of([block.wall_s / block.calls for block in theirs]),
+        ratio=Spread.of([b.wall_s / b.calls / (a.wall_s / a.calls) for a, b in blocks]),
+        cpu_ratio=Spread.of([b.cpu_s / b.calls / (a.cpu_s / a.calls) for a, b in blocks]),
         ours_cores=_cores(mine),
         peer_cores=_cores(theirs),
-        other_cores=_others(start, Moment.of(clock)),
+        waited=_waited([*mine, *theirs]),
+        is_disturbed=not all(block.is_quiet for block in (*mine, *theirs)),
         blocks=len(blocks),
+        tried=tried,
     )
 
 
@@ -159,7 +172,7 @@ def _calls_per_block(call: Callable[[], Any], block_s: float, clock: Clock) -> i
     """How many calls take `block_s`, found by doubling: the warm-up, too."""
     call()
     count = 1
-    while _timed(call, count, clock).wall_s * count < block_s:
+    while _timed(call, count, clock).wall_s < block_s:
         count *= 2
     return count
 
@@ -172,11 +185,13 @@ def _block(call: Callable[[], Any], count: int, clock: Clock) -> Block:
     return _timed(call, count, clock)
 
 
-def _timed(call: Callable[[], Any], count: int, clock: Clock) -> Block:
-    cpu, wall = clock.cpu(), clock.wall()
-    for _ in range(count):
+def _timed(call: Callable[[], Any], calls: int, clock: Clock) -> Block:
+    waited, cpu, wall = clock.waited(), clock.cpu(), clock.wall()
+    for _ in range(calls):
         call()
-    return Block((clock.wall() - wall) / count, (clock.cpu() - cpu) / count)
+    wall_s, cpu_s = clock.wall() - wall, clock.cpu() - cpu
+    after = clock.waited()
+    return Block(calls, wall_s, cpu_s, None if after is None or waited is None else after - waited)
 
 
 def _cores(blocks: Sequence[Block]) -> float:
@@ -184,12 +199,10 @@ def _cores(blocks: Sequence[Block]) -> float:
     return math.fsum(b.cpu_s for b in blocks) / math.fsum(b.wall_s for b in blocks)
 
 
-def _others(start: Moment, end: Moment) -> float | None:
-    """How many cores other processes kept busy."""
-    if start.whole_machine is None or end.whole_machine is None:
-        return None
-    used = end.whole_machine - start.whole_machine - (end.cpu - start.cpu)
-    return max(0.0, used / (end.wall - start.wall))
+def _waited(blocks: Sequence[Block]) -> float | None:
+    """The part of the time that threads waited for a core, over all blocks."""
+    waits = [block.waited_s for block in blocks if block.waited_s is not None]
+    return math.fsum(waits) / math.fsum(b.wall_s for b in blocks) if waits else None
 
 
 def _let_rest(clock: Clock) -> None:
@@ -198,28 +211,14 @@ def _let_rest(clock: Clock) -> None:
     A pool's threads spin on when their work is done (measured: PyTorch's 10 ms, OpenBLAS's 26 ms)
     and would take a core from what is timed next.
     """
-    if not TASKS.exists():
-        clock.sleep(REST_S)
-        return
-    for _ in range(WORK_UNTIL_REST):
-        if not _others_work():
-            return
+    for _ in range(LOOKS):
+        work = clock.others_work()
+        if work is None:
+            return clock.sleep(REST_S)
+        if not work:
+            return None
         clock.sleep(0.001)
     raise RuntimeError("measure: another thread of this process works all the time; end it first")
-
-
-def _others_work() -> bool:
-    """Whether a thread of this process other than the present one runs, or waits for a core."""
-    own = str(threading.get_native_id())
-    for task in TASKS.iterdir():
-        if task.name != own:
-            try:
-                state = (task / "stat").read_text().rpartition(")")[2].split()[0]
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it has ended
-            if state == "R":
-                return True
-    return False
 
 
 @contextmanager

@@ -27,8 +27,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, tag="measured", tag_fi
     """One row: medians per step, or per call in inference; ratio is peer / ours.
 
     `cpu_ratio` is that of CPU time; `difference` is the largest that the losses (inference: the
-    outputs) had, relative; `cores` how many cores we and the peer kept busy, `others` how many
-    other processes did meanwhile.
+    outputs) had, relative; `cores` how many cores we and the peer kept busy; `waited` the part of
+    the time that our threads waited for a core, None where the system does not say.
     """
 
     workload: str
@@ -43,9 +43,10 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, tag="measured", tag_fi
     goal: float
     difference: float
     cores: Range
-    others: float | None  # None: the system does not say
-    is_disturbed: bool  # others wanted cores that we were to have
+    waited: float | None
+    is_disturbed: bool  # they waited too long, as other processes had the cores
     blocks: int
+    tried: int  # blocks timed; those count in which nothing waited, if there are enough
 
 
 class Unmeasured(msgspec.Struct, frozen=True, kw_only=True, tag="unmeasured", tag_field="result"):

@@ -6,7 +6,6 @@ python -m benchmarks.training --json --rows lstm --threads 1 2 --modes eager
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,13 +37,14 @@ class Effort:
     """How long each row is measured, after how many steps that must agree."""
 
     budget_s: float
+    patience_s: float
     least_blocks: int
     steps: int = STEPS
     block_s: float = 0.02
 
 
-FULL = Effort(budget_s=3.0, least_blocks=9)
-QUICK = Effort(budget_s=0.1, least_blocks=3, steps=2)
+FULL = Effort(budget_s=3.0, patience_s=12.0, least_blocks=9)
+QUICK = Effort(budget_s=0.1, patience_s=0.0, least_blocks=3, steps=2)
 
 
 def results(
@@ -103,7 +103,6 @@ def _row(
 def _measured(
     workload: Workload, threads: int, mode: Mode, peer: str, difference: float, pair: Pair
 ) -> Measured:
-    others, total = pair.other_cores, os.cpu_count() or 1
     return Measured(
         workload=workload.name,
         threads=threads,
@@ -121,9 +120,10 @@ def _measured(
         goal=round(goal(workload, mode), 3),
         difference=float(f"{difference:.1e}"),
         cores=(round(pair.ours_cores, 2), round(pair.peer_cores, 2)),
-        others=None if others is None else round(others, 2),
-        is_disturbed=others is not None and threads + others > total + SPARE_CORES,
+        waited=None if pair.waited is None else round(pair.waited, 3),
+        is_disturbed=pair.is_disturbed,
         blocks=pair.blocks,
+        tried=pair.tried,
     )
 
 
@@ -143,6 +143,7 @@ def _timed(
         one,
         two,
         budget_s=effort.budget_s,
+        patience_s=effort.patience_s,
         block_s=effort.block_s,
         least_blocks=effort.least_blocks,
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks import measure
 from benchmarks.measure import Clock
 
 
@@ -16,17 +15,23 @@ class Bench:
     def __init__(self) -> None:
         self.now_s = 0.0
         self.own_cores = 1.0
-        self.other_cores = 0.0
+        self.waited_s: float | None = 0.0
+        self.spinning_looks = 0
         self.calls: list[str] = []
         self.clock = Clock(
             wall=lambda: self.now_s,
             cpu=lambda: self.now_s * self.own_cores,
-            whole_machine=lambda: self.now_s * (self.own_cores + self.other_cores),
+            waited=lambda: self.waited_s,
+            others_work=self.look,
             sleep=self.advance,
         )
 
     def advance(self, seconds: float) -> None:
         self.now_s += seconds
+
+    def look(self) -> bool:
+        self.spinning_looks -= 1
+        return self.spinning_looks >= 0
 
     def call(self, name: str, seconds: float) -> Callable[[], None]:
         def step() -> None:
@@ -37,6 +42,5 @@ class Bench:
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(measure, "_others_work", lambda: False)
+def bench() -> Bench:
     return Bench()

@@ -36,9 +36,10 @@ def measured(workload="mlp", ratio=2.0, **changes):
         goal=1.5,
         difference=1e-7,
         cores=(1.0, 1.0),
-        others=0.0,
+        waited=0.01,
         is_disturbed=False,
         blocks=9,
+        tried=12,
     )
     return msgspec.structs.replace(row, **changes)
 
@@ -61,14 +62,14 @@ def test_a_row_under_its_goal_says_so():
 
 
 def test_a_disturbed_row_says_what_disturbed_it_and_claims_nothing():
-    found = lines([measured(ratio=9.0, others=1.4, is_disturbed=True)])
+    found = lines([measured(ratio=9.0, waited=0.4, is_disturbed=True)])
 
-    assert found[2].endswith("others kept 1.4 cores busy")
+    assert found[2].endswith("disturbed: waited 40%")
     assert found[3] == "geometric mean: none, every row was disturbed"
 
 
 def test_a_disturbed_row_stays_out_of_the_mean_but_for_that_by_cpu():
-    rows = [measured("a", ratio=2.0), measured("b", ratio=8.0, is_disturbed=True, others=1.0)]
+    rows = [measured("a", ratio=2.0), measured("b", ratio=8.0, is_disturbed=True, waited=0.4)]
 
     assert lines(rows)[-3:] == [
         "geometric mean 2.00 of 1 of 2 rows",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gc
 import itertools
-import threading
 
 import pytest
 
-from benchmarks import measure
 from benchmarks.measure import Ledger, Spread, measure_alone, measure_pair
 
 
@@ -68,14 +66,77 @@ def test_quartiles_hold_the_middle_half():
     assert Spread.of([5.0, 1.0, 4.0, 2.0, 3.0]) == Spread(3.0, 2.0, 4.0)
 
 
-def test_cores_are_told_of_us_and_of_others(bench):
-    bench.own_cores, bench.other_cores = 2.0, 0.5
+def test_the_cores_that_each_kept_busy_are_told(bench):
+    bench.own_cores = 1.5
 
     found = measure_pair(bench.call("a", 1.0), bench.call("b", 1.0), budget_s=0, clock=bench.clock)
 
-    assert found.ours_cores == pytest.approx(2.0)
-    assert found.peer_cores == pytest.approx(2.0)
-    assert found.other_cores == pytest.approx(0.5)
+    assert found.ours_cores == pytest.approx(1.5)
+    assert found.peer_cores == pytest.approx(1.5)
+
+
+def disturbed(bench, call, waits_s):
+    """The call, and in its turn a wait for a core, which makes it longer."""
+    waits = itertools.chain(waits_s, itertools.repeat(0.0))
+
+    def step():
+        call()
+        wait_s = next(waits)
+        bench.waited_s += wait_s
+        bench.advance(wait_s)
+
+    return step
+
+
+def test_pairs_in_which_threads_waited_for_a_core_do_not_count(bench):
+    ours = disturbed(bench, bench.call("a", 1.0), [0.0, 0.0, 3.0, 0.0, 5.0])
+
+    found = measure_pair(
+        ours, bench.call("b", 2.0), budget_s=30.0, least_blocks=3, clock=bench.clock
+    )
+
+    assert not found.is_disturbed
+    assert found.ratio == Spread(2.0, 2.0, 2.0)
+    assert found.waited == 0.0
+    assert found.tried == found.blocks + 2
+
+
+def test_patience_is_for_pairs_that_are_quiet(bench):
+    ours = disturbed(bench, bench.call("a", 1.0), [0.0, 0.0, 1.0, 1.0, 1.0, 1.0])
+
+    found = measure_pair(
+        ours,
+        bench.call("b", 1.0),
+        budget_s=0.0,
+        patience_s=1000.0,
+        least_blocks=2,
+        clock=bench.clock,
+    )
+
+    assert not found.is_disturbed
+    assert (found.blocks, found.tried) == (2, 6)
+
+
+def test_where_too_few_pairs_are_quiet_all_count_and_it_is_said(bench):
+    ours = disturbed(bench, bench.call("a", 1.0), [0.0, 0.0, 1.0, 1.0, 1.0])
+
+    found = measure_pair(
+        ours, bench.call("b", 2.0), budget_s=0.0, least_blocks=4, clock=bench.clock
+    )
+
+    assert found.is_disturbed
+    assert (found.blocks, found.tried) == (4, 4)
+    assert found.ratio == Spread(1.0, 1.0, 1.25)
+    assert found.waited == pytest.approx(3 / 15)
+
+
+def test_where_waiting_is_not_told_every_pair_counts(bench):
+    bench.waited_s = None
+
+    found = measure_pair(bench.call("a", 1.0), bench.call("b", 1.0), budget_s=0, clock=bench.clock)
+
+    assert found.waited is None
+    assert not found.is_disturbed
 
 
 def test_nothing_is_collected_meanwhile(bench):
@@ -102,9 +163,8 @@ def test_collection_comes_back_after_an_error(bench):
     assert gc.isenabled()
 
 
-def test_a_block_waits_for_threads_that_still_spin(bench, monkeypatch):
-    spinning = iter([True, True, False])
-    monkeypatch.setattr(measure, "_others_work", lambda: next(spinning, False))
+def test_a_block_waits_for_threads_that_still_spin(bench):
+    bench.spinning_looks = 2
 
     measure_pair(
         bench.call("a", 1.0), bench.call("b", 1.0), budget_s=0, least_blocks=2, clock=bench.clock
@@ -113,31 +173,8 @@ def test_a_block_waits_for_threads_that_still_spin(bench, monkeypatch):
     assert bench.now_s == pytest.approx(8.002)
 
 
-@pytest.mark.skipif(not measure.TASKS.exists(), reason="the system does not say what threads do")
-def test_a_thread_at_work_is_seen_and_one_that_waits_is_not():
-    asked, quits = threading.Event(), threading.Event()
-    waiting = threading.Thread(target=quits.wait)
-    waiting.start()
-
-    def spin():
-        while not asked.is_set():
-            pass
-
-    spinning = threading.Thread(target=spin)
-    try:
-        spinning.start()
-        assert any(measure._others_work() for _ in range(1000))
-        asked.set()
-        spinning.join()
-        assert any(not measure._others_work() for _ in range(1000))
-    finally:
-        asked.set()
-        quits.set()
-        waiting.join()
-
-
-def test_a_thread_that_never_rests_ends_the_measurement(bench, monkeypatch):
-    monkeypatch.setattr(measure, "_others_work", lambda: True)
+def test_a_thread_that_never_rests_ends_the_measurement(bench):
+    bench.spinning_looks = 10**9
 
     with pytest.raises(RuntimeError, match="another thread"):
         measure_pair(bench.call("a", 1.0), bench.call("b", 1.0), budget_s=0, clock=bench.clock)

@@ -19,7 +19,7 @@ from benchmarks.workload import Side
 
 torch = pytest.importorskip("torch", reason="PyTorch, the extra `peers`, is not installed")
 
-ONCE = Effort(budget_s=0.0, least_blocks=2, steps=3, block_s=0.0)
+ONCE = Effort(budget_s=0.0, patience_s=0.0, least_blocks=2, steps=3, block_s=0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +121,18 @@ def test_losses_that_differ_leave_a_row_that_says_so_and_are_not_timed(monkeypat
 
 def test_more_cores_than_threads_are_refused():
     once = Spread(1.0, 1.0, 1.0)
-    pair = Pair(once, once, once, once, 1.1, 1.9, other_cores=0.0, blocks=2)
+    pair = Pair(
+        ours_s=once,
+        peer_s=once,
+        ratio=once,
+        cpu_ratio=once,
+        ours_cores=1.1,
+        peer_cores=1.9,
+        waited=0.0,
+        is_disturbed=False,
+        blocks=2,
+        tried=2,
+    )
 
     check_threads(2, pair)
     with pytest.raises(ThreadsError, match=r"the peer kept 1\.90 cores busy; allowed: 1"):
