@@ -72,12 +72,17 @@ def finish(registry: Registry, start: RunStarted, **validation: float) -> str:
     return run
 
 
+def arguments(owner: type, name: str) -> list[inspect.Parameter]:
+    """The arguments as written: Ray adds one of its own to a class that became an actor."""
+    parameters = inspect.signature(getattr(owner, name)).parameters.values()
+    return [parameter for parameter in parameters if parameter.name != "_ray_trace_ctx"]
+
+
 def test_it_has_the_methods_of_its_handle_with_the_same_arguments():
     names = [name for name in vars(RegistryHandle) if not name.startswith("_")]
 
     for name in names:
-        handle = inspect.signature(getattr(RegistryHandle, name))
-        assert inspect.signature(getattr(Registry, name)) == handle, name
+        assert arguments(Registry, name) == arguments(RegistryHandle, name), name
     assert len(names) == 9
 
 
