@@ -71,7 +71,7 @@ def tile(rows: int, vectors: int, *, is_ragged: bool = False) -> Callable[..., A
         first: Any, first_row: Any, floor: Any, k: Any, columns: Any,
     ) -> Any:  # fmt: skip
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            _Tile(builder, rows, vectors, is_ragged, args).emit()
+            Tile(builder, rows, vectors, is_ragged, args).emit()
             return context.get_dummy_value()
 
         number = types.int64
@@ -80,7 +80,7 @@ def tile(rows: int, vectors: int, *, is_ragged: bool = False) -> Callable[..., A
     return kernel  # type: ignore[no-any-return]
 
 
-class _Tile:
+class Tile:
     """The code of one tile, as it is written."""
 
     def __init__(self, builder: Any, rows: int, vectors: int, is_ragged: bool, args: Any) -> None:
@@ -97,10 +97,16 @@ class _Tile:
         floor = self._splat(self.floor)
         sums = self._loop(self._begun())
         for i in self.rows:
-            row = self._at(c, self.builder.mul(self.c_row, INT(i)))
+            row = self._at(c, self._c_offset(i))
             for v in self.vectors:
                 above = self.builder.fcmp_unordered(">", sums[i][v], floor)  # NaN stays, and shows
                 self._store(self.builder.select(above, sums[i][v], floor), row, v)
+
+    def _c_offset(self, i: int) -> Any:
+        return self.builder.mul(self.c_row, INT(i))
+
+    def _first_offset(self, i: int) -> Any:
+        return self.builder.mul(self.first_row, INT(i))
 
     def _begun(self) -> list[list[Any]]:
         """What the sums begin with: loaded where there is an address, zeros where it is 0."""
@@ -111,7 +117,7 @@ class _Tile:
 
         builder.position_at_end(given)
         first = self._pointer(self.first)
-        rows = [self._at(first, builder.mul(self.first_row, INT(i))) for i in self.rows]
+        rows = [self._at(first, self._first_offset(i)) for i in self.rows]
         loaded = [[self._load(row, v) for v in self.vectors] for row in rows]
         builder.branch(body)
 
@@ -129,7 +135,7 @@ class _Tile:
 
         builder.position_at_end(body)
         step, along, b = builder.phi(INT), builder.phi(INT), builder.phi(start.type)
-        sums = [[builder.phi(VECTOR) for _ in self.vectors] for _ in self.rows]
+        sums = self._phis()
         panel = [self._load(b, v) for v in self.vectors]
         added = []
         for row, totals in zip(a_rows, sums, strict=True):
@@ -151,12 +157,15 @@ class _Tile:
         self, one: list[list[Any]], from_one: Any, other: list[list[Any]], from_other: Any
     ) -> list[list[Any]]:
         """The vectors of whichever block control came from."""
-        merged = [[self.builder.phi(VECTOR) for _ in self.vectors] for _ in self.rows]
+        merged = self._phis()
         for i in self.rows:
             for v in self.vectors:
                 merged[i][v].add_incoming(one[i][v], from_one)
                 merged[i][v].add_incoming(other[i][v], from_other)
         return merged
+
+    def _phis(self) -> list[list[Any]]:
+        return [[self.builder.phi(VECTOR) for _ in self.vectors] for _ in self.rows]
 
     def _masks(self) -> list[Any]:
         """For each vector, which of its lanes are columns of C."""

@@ -115,6 +115,7 @@ conv2d = op(
         "w": _weight_gradient,
         "b": lambda xp, g: g.sum((0, 2, 3)),
     },
+    kernel="conv2d",
     samples=(
         Sample(normal(2, 3, 5, 6), normal(4, 3, 3, 3), normal(4)),
         Sample(normal(2, 1, 6, 5), normal(2, 1, 2, 3), normal(2), stride=(2, 1), padding=(1, 2)),

@@ -11,6 +11,7 @@ import numpy as np
 from azuraforge.engine.ops.formula import Formula
 from azuraforge.engine.ops.implementation import Gradients, Implementation
 from azuraforge.engine.ops.op import OPS, Op, Shape
+from azuraforge.engine.ops.order import as_given
 from azuraforge.engine.ops.sample import Sample, elementwise_samples
 from azuraforge.engine.ops.signature import Row, Signature, Wired
 
@@ -85,7 +86,7 @@ def _of_formula(
 ) -> Op:
     try:
         forward = Formula.parse(y, signature.inputs).lower(out="y")
-        reference = Implementation(signature, forward, gradients)
+        reference = Implementation(signature, forward, gradients, orders={"y": as_given})
     except TypeError as error:
         raise TypeError(f"op {signature.name}: {error}") from None
     shape = Wired(_broadcast, signature.inputs, signature.inputs)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from azuraforge.engine.device import Array
+from azuraforge.engine.ops.order import Orders, rows_last
 from azuraforge.engine.ops.signature import Row, Signature, Wired, parameters, picker
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tape import Tape, current, recording
 
 Gradients = Mapping[str | Row, Callable[..., Any] | None]
+NO_ORDERS: Orders = MappingProxyType({})
 
 
 class Implementation:
@@ -20,6 +23,7 @@ class Implementation:
 
     What is kept from forward to backward is what the gradients name, and nothing else. A gradient
     that names `gx` writes the gradient of x into that buffer, of x's shape, and returns nothing.
+    `orders` says how outputs and such buffers lie in memory, where not row after row.
 
     Raises: TypeError for an input without a gradient, and for a name nobody knows.
     """
@@ -30,6 +34,7 @@ class Implementation:
         forward: Callable[..., Any],
         gradients: Gradients,
         *,
+        orders: Orders = NO_ORDERS,
         notes: bool = False,
     ) -> None:
         self.notes = notes  # whether its functions note on a tape themselves what they do
@@ -54,7 +59,8 @@ class Implementation:
             ([signature.inputs.index(name) for name in key], Wired(function, arriving + self.kept))
             for key, function in functions.items()
         ]
-        self.fills = [name in wanted for name in buffers]  # of each input: is a buffer made for it?
+        self.outputs = [orders.get(name, rows_last) for name in signature.outputs]
+        self.buffers = [orders.get(name, rows_last) if name in wanted else None for name in buffers]
         self.is_variadic = signature.is_variadic
 
     def input_gradients(
@@ -71,8 +77,8 @@ class Implementation:
             return list(self._call(gradient, xp, (*outer, needs, None, *kept)))
         dtype = outer[0].dtype
         found: list[Array | None] = [
-            xp.empty(shape, dtype) if fills and need else None
-            for fills, need, shape in zip(self.fills, needs, shapes, strict=True)
+            empty(xp, outer, shape, dtype) if empty and need else None
+            for empty, need, shape in zip(self.buffers, needs, shapes, strict=True)
         ]
         row = (*outer, needs, *found, *kept)
         for places, gradient in self.gradients:

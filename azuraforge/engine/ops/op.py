@@ -69,9 +69,13 @@ class Op:
         """The op in kernels/, where there is one and Numba is installed."""
         if self._kernel is None:
             return None
-        notes = getattr(self._kernel, "NOTES", False)
+        kernel = self._kernel
         return Implementation(
-            self.signature, self._kernel.forward, self._kernel.gradients, notes=notes
+            self.signature,
+            kernel.forward,
+            kernel.gradients,
+            orders=getattr(kernel, "ORDERS", {}),
+            notes=getattr(kernel, "NOTES", False),
         )
 
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
@@ -149,7 +153,10 @@ class Op:
         elif out is None:
             shapes = self.shapes(inputs, attributes)
             types = self.types(inputs, attributes)
-            out = [xp.empty(shape, dtype) for shape, dtype in zip(shapes, types, strict=True)]
+            out = [
+                empty(xp, inputs, shape, dtype)
+                for empty, shape, dtype in zip(how.outputs, shapes, types, strict=True)
+            ]
         row = (*self.operands(inputs), *out, *attributes)
         with np.errstate(all="ignore"):  # NaN and Inf travel; anomaly mode names where they began
             try:

@@ -10,6 +10,7 @@ import numpy as np
 from azuraforge.engine.device import Array, device_of, put
 from azuraforge.engine.ops.declare import op
 from azuraforge.engine.ops.op import Shape
+from azuraforge.engine.ops.order import as_given
 from azuraforge.engine.ops.sample import Sample, normal
 from azuraforge.errors import ShapeError
 
@@ -27,7 +28,8 @@ def _reshaped(x: Shape, shape: Shape) -> Shape:
 
 
 def _scattered(xp: Any, g: Array, x_shape: Shape, index: Any) -> Array:
-    gx = xp.zeros(x_shape, g.dtype)
+    gx = as_given(xp, (g,), x_shape, g.dtype)
+    gx[...] = 0
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, np.ndarray | list) or hasattr(part, "get") for part in parts):
         xp.add.at(gx, index, g)  # an element may be named twice

@@ -1,0 +1,213 @@
+"""Convolution in float32 on the CPU, straight from the images: no matrix of columns.
+
+Channels are last in memory, so that a row of the kernel is one run of floats; what users see is a
+view in the usual order. The gradient of the input is a convolution of g with the kernel turned
+around, that of the weights a product over the pixels of g; `window.py` says where their elements
+meet, `taps.py` multiplies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from azuraforge.engine.device import Array
+from azuraforge.engine.kernels import channels_last, split
+from azuraforge.engine.kernels.channels_last import copy_image
+from azuraforge.engine.kernels.compile import part
+from azuraforge.engine.kernels.memory import address, floats
+from azuraforge.engine.kernels.split import integers, task, unpacked
+from azuraforge.engine.kernels.taps import ENTRY_SIZE, FLOAT_SIZE, TAP_PRODUCT, tap_product
+from azuraforge.engine.kernels.window import (
+    Axis,
+    Distances,
+    Pair,
+    correlation,
+    covariance,
+    of_input,
+    of_result,
+)
+from azuraforge.engine.threads import threads
+
+ORDERS = {"y": channels_last.empty, "gx": channels_last.empty}
+PIXELS = 256  # of a pass, at least, where there are so many
+NOTHING = np.float32(0)
+NO_FLOOR = np.float32(-np.inf)
+
+
+def accepts(x: Array, w: Array, b: Array, **places: Any) -> bool:
+    """Whether all are float32 arrays on the CPU, and there is something to do."""
+    return all(isinstance(a, np.ndarray) and a.dtype == np.float32 and a.size for a in (x, w, b))
+
+
+def forward(
+    xp: Any, x: Array, w: Array, b: Array, y: Array, stride: Pair, padding: Pair, dilation: Pair
+) -> None:
+    axes = _axes(of_result, x, w, y, stride, padding, dilation)
+    _correlate(x, axes, w.transpose(2, 3, 1, 0), np.ascontiguousarray(b), y)
+
+
+def _gradient_x(
+    xp: Any, g: Array, w: Array, gx: Array, stride: Pair, padding: Pair, dilation: Pair
+) -> None:
+    axes = _axes(of_input, gx, w, g, stride, padding, dilation)
+    _correlate(g, axes, w.transpose(2, 3, 0, 1), None, gx)
+
+
+def _gradient_wb(
+    xp: Any, g: Array, x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair
+) -> tuple[Array, Array]:
+    """As one: both go over g."""
+    rows, columns = _axes(of_result, x, w, g, stride, padding, dilation)
+    (batch, out, high, wide), channels = g.shape, x.shape[1]
+    images = min(batch, -(-PIXELS // (high * wide)))
+    count = min(threads(), batch)
+    source = _Source(x, (rows, columns), images, count)
+    upper = _Source(g, None, images, count)
+    plan = covariance(rows, columns, channels, out, source.apart, images)
+    size = len(plan.a_at) * out
+    sums = np.zeros((count, size + out), np.float32)
+    split.run(
+        _sum_gradients, count, TAP_PRODUCT, *source.numbers, *upper.numbers, images, batch,
+        address(plan.a_at), len(plan.a_at), address(plan.c_at), address(plan.tap_at),
+        high, wide, source.apart.pixel * stride[1], out, address(sums),
+    )  # fmt: skip
+    total = sums.sum(0) if count > 1 else sums[0]
+    gw = total[:size].reshape(*w.shape[2:], channels, out).transpose(3, 2, 0, 1)
+    return gw, total[size:]
+
+
+gradients = {"x": _gradient_x, ("w", "b"): _gradient_wb}
+
+
+def _axes(
+    kind: Any, x: Array, w: Array, y: Array, stride: Pair, padding: Pair, dilation: Pair
+) -> tuple[Axis, Axis]:
+    sizes = zip(x.shape[2:], y.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
+    rows, columns = (kind(*each) for each in sizes)
+    return rows, columns
+
+
+class _Source:
+    """Images as a product reads them: where they are, or copied, some at a time, into a frame of
+    zeros; `numbers` tells the compiled code.
+    """
+
+    def __init__(self, x: Array, axes: tuple[Axis, Axis] | None, images: int, count: int) -> None:
+        if min(x.strides) < 0:
+            x = np.ascontiguousarray(x)
+        self.x = x  # known to the compiled code by its address
+        _, channels, height, width = x.shape
+        edges = [side for axis in axes or () for side in (axis.before, axis.after)] or [0] * 4
+        high, wide = height + edges[0] + edges[1], width + edges[2] + edges[3]
+        framed = Distances(high * wide * channels, wide * channels, channels)
+        found = channels_last.distances(x)
+        if found is None or any(edges) or (axes is None and found != framed):
+            found, copied = framed, images * framed.image
+        else:
+            copied = 0
+        self.apart = found
+        self.frames = np.zeros(count * copied, np.float32)
+        self.numbers = (
+            address(x), *(stride // FLOAT_SIZE for stride in x.strides), channels, height, width,
+            address(self.frames), copied, edges[0] * framed.row + edges[2] * channels,
+            self.apart.image, self.apart.row,
+        )  # fmt: skip
+
+
+@part
+def _images(source, number, n, now):  # type: ignore[no-untyped-def]
+    """Where `now` images from number n on can be read by this thread."""
+    x, image, channel, row, pixel, channels, height, width = source[:8]
+    frames, copied, inner, framed_image, framed_row = source[8:]
+    first = x + FLOAT_SIZE * n * image
+    if not copied:
+        return first
+    frame = frames + FLOAT_SIZE * number * copied
+    for i in range(now):
+        copy_image(
+            first + FLOAT_SIZE * i * image, channel, row, pixel,
+            frame + FLOAT_SIZE * (i * framed_image + inner), framed_row, channels, height, width,
+        )  # fmt: skip
+    return frame
+
+
+def _correlate(
+    x: Array, axes: tuple[Axis, Axis], weights: Array, first: Array | None, y: Array
+) -> None:
+    result = channels_last.distances(y)
+    if result is None:
+        turned = channels_last.empty(np, (), y.shape, y.dtype)
+        _correlate(x, axes, weights, first, turned)
+        np.copyto(y, turned)
+        return
+    batch, out, high, wide = y.shape
+    images = min(batch, -(-PIXELS // (high * wide)))
+    count = threads()
+    source = _Source(x, axes, images, count)
+    plan = correlation(*axes, x.shape[1], source.apart, result, images)
+    flat = np.ascontiguousarray(weights.reshape(-1, *weights.shape[2:])[plan.order])
+    split.run(
+        _multiply, count, TAP_PRODUCT, *source.numbers, images, batch,
+        address(plan.a_at), address(plan.c_at), address(plan.tap_at),
+        address(plan.phases), len(plan.phases), address(flat),
+        0 if first is None else address(first), address(y), result.image, out,
+    )  # fmt: skip
+
+
+@task
+def _multiply(job, number, count):  # type: ignore[no-untyped-def]
+    numbers = unpacked(job, 26)
+    at, source = numbers[0], numbers[1:14]
+    images, batch, a_at, c_at, tap_at, phases_at, phases, weights = numbers[14:22]
+    first, y, y_image, out = numbers[22:]
+    phase = integers(phases_at, 6 * phases)
+    end = batch * (number + 1) // count
+    for n in range(batch * number // count, end, images):
+        now = min(images, end - n)
+        a = _images(source, number, n, now)
+        for p in range(0, 6 * phases, 6):
+            tap_product(
+                at, phase[p + 1] * now, out, phase[p + 3], phase[p + 4],
+                a, a_at + ENTRY_SIZE * phase[p], tap_at + ENTRY_SIZE * phase[p + 2], 1,
+                weights + FLOAT_SIZE * phase[p + 5] * out, out,
+                y + FLOAT_SIZE * n * y_image, c_at + ENTRY_SIZE * phase[p], first, 0, NO_FLOOR,
+            )  # fmt: skip
+
+
+@part
+def _add_rows(first, count, total):  # type: ignore[no-untyped-def]
+    """Add rows to a total, four at a time."""
+    n = len(total)
+    rows = floats(first, count * n)
+    whole = count - count % 4
+    for i in range(0, whole * n, 4 * n):
+        one, two, three, four = (
+            rows[i : i + n],
+            rows[i + n : i + 2 * n],
+            rows[i + 2 * n : i + 3 * n],
+            rows[i + 3 * n : i + 4 * n],
+        )
+        for j in range(n):
+            total[j] += (one[j] + two[j]) + (three[j] + four[j])
+    for i in range(whole * n, count * n, n):
+        for j in range(n):
+            total[j] += rows[i + j]
+
+
+@task
+def _sum_gradients(job, number, count):  # type: ignore[no-untyped-def]
+    numbers = unpacked(job, 38)
+    at, x, g, images, batch = numbers[0], numbers[1:14], numbers[14:27], numbers[27], numbers[28]
+    a_at, m, c_at, tap_at, high, wide, a_k, out, sums = numbers[29:]
+    gw = sums + FLOAT_SIZE * number * (m + 1) * out
+    gb = floats(gw + FLOAT_SIZE * m * out, out)
+    end = batch * (number + 1) // count
+    for n in range(batch * number // count, end, images):
+        now = min(images, end - n)
+        a, b = _images(x, number, n, now), _images(g, number, n, now)
+        tap_product(
+            at, m, out, now * high, wide, a, a_at, tap_at, a_k, b, out, gw, c_at, gw, 1, NO_FLOOR
+        )
+        _add_rows(b, now * high * wide, gb)
