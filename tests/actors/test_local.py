@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import pytest
 
 from azuraforge.actors.local import Local
 from azuraforge.actors.runtime import MOST_PREDICTORS, connect
-from azuraforge.errors import ConfigError, HomeError
+from azuraforge.errors import ConfigError, HomeError, RunError
 from azuraforge.schema.records import PredictRequest, RunRecord
-from azuraforge.schema.specs import RunSpec
+from azuraforge.schema.specs import Range, RunSpec, StudySpec
 
 TINY = Path(__file__).parent / "tiny"
 
@@ -91,6 +92,60 @@ def test_a_disk_that_fills_up_ends_the_run_and_is_told_to_whoever_joins(
         with pytest.raises(HomeError, match="no room left"):
             asyncio.run(handles.join(run))
     asyncio.run(handles.close())
+
+
+def lost(run: str, spec: RunSpec) -> Future[None]:
+    """The work of a Trainer that died without a word."""
+    work: Future[None] = Future()
+    work.set_exception(RunError(f"run {run}: its Trainer was lost"))
+    return work
+
+
+def test_a_trainer_that_dies_without_a_word_is_given_its_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handles = Local(tmp_path)
+    monkeypatch.setattr(handles, "train", lost)
+    run = asyncio.run(handles.start_run(tiny())).id
+
+    with pytest.raises(RunError, match="its Trainer was lost"):
+        asyncio.run(handles.join(run))
+
+    record = asyncio.run(handles.registry.run(run))
+    asyncio.run(handles.close())
+    assert (record.state, record.error) == ("failed", f"RunError: run {run}: its Trainer was lost")
+
+
+def test_a_trial_whose_trainer_was_lost_is_a_failed_one_among_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handles = Local(tmp_path)
+    monkeypatch.setattr(handles, "train", lost)
+    space = {"optim.lr": Range(low=0.01, high=0.1)}
+
+    study = asyncio.run(handles.run_study(StudySpec(base=tiny(), space=space, trials=2)))
+    asyncio.run(handles.close())
+
+    assert [trial.state for trial in study.trials] == ["failed", "failed"]
+
+
+def test_a_bug_beside_the_trainer_is_a_failed_run_too_and_whoever_joins_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(spec: RunSpec, **_: object) -> None:
+        raise AttributeError("a bug of ours")
+
+    monkeypatch.setattr("azuraforge.actors.training.Trainer", broken)
+    handles = Local(tmp_path)
+    run = asyncio.run(handles.start_run(tiny())).id
+
+    with pytest.raises(RunError, match=f"run {run} failed of a bug: AttributeError: a bug of ours"):
+        asyncio.run(handles.join(run))
+
+    record = asyncio.run(handles.registry.run(run))
+    asyncio.run(handles.close())
+    assert (record.state, record.error) == ("failed", "AttributeError: a bug of ours")
+    assert "in broken" in caplog.text
 
 
 def test_only_the_latest_predictors_are_kept(tmp_path: Path) -> None:

@@ -83,7 +83,9 @@ def test_an_awaited_method_works_in_one_event_loop_after_the_other() -> None:
     assert (first, second) == (2, 3)
 
 
-def test_giving_up_a_wait_leaves_the_future_and_its_other_waiters_alone() -> None:
+def test_giving_up_a_wait_leaves_the_future_and_its_other_waiters_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     shared: Future[int] = Future()
 
     async def give_up() -> None:
@@ -94,3 +96,4 @@ def test_giving_up_a_wait_leaves_the_future_and_its_other_waiters_alone() -> Non
     shared.set_result(7)  # would call back into the closed loop, and raise there
 
     assert asyncio.run(result_of(shared)) == 7
+    assert caplog.text == ""
