@@ -14,14 +14,13 @@ import numpy as np
 
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import channels_last, split
-from azuraforge.engine.kernels.channels_last import copy_image
+from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, Images, read_images
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.split import integers, task, unpacked
-from azuraforge.engine.kernels.taps import ENTRY_SIZE, FLOAT_SIZE, TAP_PRODUCT, tap_product
+from azuraforge.engine.kernels.taps import ENTRY_SIZE, TAP_PRODUCT, tap_product
 from azuraforge.engine.kernels.window import (
     Axis,
-    Distances,
     Pair,
     correlation,
     covariance,
@@ -63,8 +62,8 @@ def _gradient_wb(
     (batch, out, high, wide), channels = g.shape, x.shape[1]
     images = min(batch, -(-PIXELS // (high * wide)))
     count = min(threads(), batch)
-    source = _Source(x, (rows, columns), images, count)
-    upper = _Source(g, None, images, count)
+    source = Images(x, images, count, (rows, columns))
+    upper = Images(g, images, count)
     plan = covariance(rows, columns, channels, out, source.apart, images)
     size = len(plan.a_at) * out
     sums = np.zeros((count, size + out), np.float32)
@@ -89,50 +88,6 @@ def _axes(
     return rows, columns
 
 
-class _Source:
-    """Images as a product reads them: where they are, or copied, some at a time, into a frame of
-    zeros; `numbers` tells the compiled code.
-    """
-
-    def __init__(self, x: Array, axes: tuple[Axis, Axis] | None, images: int, count: int) -> None:
-        if min(x.strides) < 0:
-            x = np.ascontiguousarray(x)
-        self.x = x  # known to the compiled code by its address
-        _, channels, height, width = x.shape
-        edges = [side for axis in axes or () for side in (axis.before, axis.after)] or [0] * 4
-        high, wide = height + edges[0] + edges[1], width + edges[2] + edges[3]
-        framed = Distances(high * wide * channels, wide * channels, channels)
-        found = channels_last.distances(x)
-        if found is None or any(edges) or (axes is None and found != framed):
-            found, copied = framed, images * framed.image
-        else:
-            copied = 0
-        self.apart = found
-        self.frames = np.zeros(count * copied, np.float32)
-        self.numbers = (
-            address(x), *(stride // FLOAT_SIZE for stride in x.strides), channels, height, width,
-            address(self.frames), copied, edges[0] * framed.row + edges[2] * channels,
-            self.apart.image, self.apart.row,
-        )  # fmt: skip
-
-
-@part
-def _images(source, number, n, now):  # type: ignore[no-untyped-def]
-    """Where `now` images from number n on can be read by this thread."""
-    x, image, channel, row, pixel, channels, height, width = source[:8]
-    frames, copied, inner, framed_image, framed_row = source[8:]
-    first = x + FLOAT_SIZE * n * image
-    if not copied:
-        return first
-    frame = frames + FLOAT_SIZE * number * copied
-    for i in range(now):
-        copy_image(
-            first + FLOAT_SIZE * i * image, channel, row, pixel,
-            frame + FLOAT_SIZE * (i * framed_image + inner), framed_row, channels, height, width,
-        )  # fmt: skip
-    return frame
-
-
 def _correlate(
     x: Array, axes: tuple[Axis, Axis], weights: Array, first: Array | None, y: Array
 ) -> None:
@@ -145,7 +100,7 @@ def _correlate(
     batch, out, high, wide = y.shape
     images = min(batch, -(-PIXELS // (high * wide)))
     count = threads()
-    source = _Source(x, axes, images, count)
+    source = Images(x, images, count, axes)
     plan = correlation(*axes, x.shape[1], source.apart, result, images)
     flat = np.ascontiguousarray(weights.reshape(-1, *weights.shape[2:])[plan.order])
     split.run(
@@ -166,7 +121,7 @@ def _multiply(job, number, count):  # type: ignore[no-untyped-def]
     end = batch * (number + 1) // count
     for n in range(batch * number // count, end, images):
         now = min(images, end - n)
-        a = _images(source, number, n, now)
+        a = read_images(source, number, n, now)
         for p in range(0, 6 * phases, 6):
             tap_product(
                 at, phase[p + 1] * now, out, phase[p + 3], phase[p + 4],
@@ -206,7 +161,7 @@ def _sum_gradients(job, number, count):  # type: ignore[no-untyped-def]
     end = batch * (number + 1) // count
     for n in range(batch * number // count, end, images):
         now = min(images, end - n)
-        a, b = _images(x, number, n, now), _images(g, number, n, now)
+        a, b = read_images(x, number, n, now), read_images(g, number, n, now)
         tap_product(
             at, m, out, now * high, wide, a, a_at, tap_at, a_k, b, out, gw, c_at, gw, 1, NO_FLOOR
         )

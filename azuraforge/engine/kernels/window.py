@@ -1,7 +1,7 @@
 """Where the elements of a convolution meet, as tables for `taps.py`.
 
-Along one axis, result m is a sum over taps of the source at start[m] + offset[tap]. All results of a
-convolution meet the same taps. In the gradient of its input they have phases: with stride 2, even
+Along one axis, result m is a sum over taps of the source at start[m] + offset[tap]. All results of
+a convolution meet the same taps. In the gradient of its input they have phases: with stride 2, even
 and odd places meet different elements of the kernel.
 """
 

@@ -57,6 +57,7 @@ max_pool2d = op(
     shape=_shape,
     forward=_forward,
     grads={"x": _gradient},
+    kernel="max_pool2d",
     samples=(
         Sample(distinct(2, 3, 4, 6), kernel_size=(2, 2), stride=(2, 2)),
         Sample(distinct(1, 2, 7, 7), kernel_size=(3, 2), stride=(2, 1), padding=(1, 1)),
