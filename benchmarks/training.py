@@ -136,9 +136,11 @@ def _timed(
     theirs.model = peer.prepare(theirs.model)
     one, two = _calls(mine, mode), _calls(theirs, "eager" if mode == "replay" else mode)
     if mode == "inference":
-        difference = largest_output_difference(one, two)
+        difference = largest_output_difference(one, two, tolerance=workload.tolerance)
     else:
-        difference = largest_loss_difference(one, two, steps=effort.steps)
+        difference = largest_loss_difference(
+            one, two, tolerance=workload.tolerance, steps=effort.steps
+        )
     return difference, measure_pair(
         one,
         two,

@@ -33,6 +33,7 @@ class Workload:
     loss: Callable[[Library, Any, Any], Any]  # of the model's output and the target
     optimizer: str = "Adam"
     lr: float = 1e-3
+    tolerance: float = 1e-4  # of a loss or output, relative; float32 rounding made 3e-6 of it
 
     def batches(self) -> list[tuple[Array, Array]]:
         """The same batches each time."""

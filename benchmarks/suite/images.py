@@ -89,6 +89,9 @@ def resnet8(side: int, widths: tuple[int, int, int], *, batch: int, goal: float)
         model=model,
         batch=labelled_images(batch, (3, side, side)),
         loss=lambda library, y, target: library.functional.cross_entropy(y, target),
+        # Adam's first updates are ±lr whatever the gradient's size, so rounding flips some that are
+        # nearly 0: 8e-4 after 20 steps. In float64 the losses agree to the last digit.
+        tolerance=3e-3,
     )
 
 
