@@ -20,14 +20,20 @@ from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.simd import FLOAT, INT, LANES, PANEL, ROWS, VECTORS, tile
 from azuraforge.engine.threads import threads
 
+HALF_VECTORS = VECTORS // 2  # for up to so many columns, a full tile would do work for nothing
 HEIGHTS = (ROWS, ROWS * 2 // 3, ROWS // 3, 1)
 WORTH_SPLITTING = 400_000  # multiply-adds: below, a second thread costs more than it brings
 SIZE = 4  # bytes of a float32
 
 
-FULL, WIDE, NARROW = (
+FULL, WIDE, HALF, NARROW = (
     tuple(tile(rows, vectors, is_ragged=is_ragged) for rows in HEIGHTS)
-    for vectors, is_ragged in ((VECTORS, False), (VECTORS, True), (1, True))
+    for vectors, is_ragged in (
+        (VECTORS, False),
+        (VECTORS, True),
+        (HALF_VECTORS, True),
+        (1, True),
+    )
 )
 
 
@@ -59,7 +65,7 @@ def _strip(tiles: tuple[Any, ...]) -> Any:
     return strip
 
 
-_full, _wide, _narrow = _strip(FULL), _strip(WIDE), _strip(NARROW)
+_full, _wide, _half, _narrow = map(_strip, (FULL, WIDE, HALF, NARROW))
 
 
 @native(f"void({', '.join(['i8'] * 12)}, f4)")
@@ -76,8 +82,12 @@ def _product(m, n, k, a, a_row, a_k, b, b_k, c, c_row, first, first_row, floor):
             _full(
                 m, k, a, a_row, a_k, b + far, b_k, c + far, c_row, from_j, first_row, floor, columns
             )
-        elif columns > LANES:
+        elif columns > HALF_VECTORS * LANES:
             _wide(
+                m, k, a, a_row, a_k, b + far, b_k, c + far, c_row, from_j, first_row, floor, columns
+            )
+        elif columns > LANES:
+            _half(
                 m, k, a, a_row, a_k, b + far, b_k, c + far, c_row, from_j, first_row, floor, columns
             )
         else:
