@@ -74,6 +74,7 @@ scaled_dot_product_attention = op(
     shape=_shape,
     forward=_forward,
     grads={("q", "k", "v"): _gradient},
+    kernel="attention",
     samples=(
         Sample(normal(2, 3, 4), normal(2, 3, 4), normal(2, 3, 4)),
         Sample(normal(2, 2, 5, 3), normal(2, 2, 5, 3), normal(2, 2, 5, 3), is_causal=True),
