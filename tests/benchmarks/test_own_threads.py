@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import zlib
 
 import pytest
@@ -63,3 +64,14 @@ def test_where_the_system_says_nothing_nothing_is_claimed(tmp_path, monkeypatch)
 
     assert own_threads.others_work() is None
     assert own_threads.waited_s() is None
+
+
+def test_time_on_a_core_is_not_waiting():
+    waited_s, cpu_s, wall_s = own_threads.waited_s(), time.process_time(), time.perf_counter()
+
+    while time.process_time() < cpu_s + 0.1:
+        pass
+
+    waited_s, cpu_s = own_threads.waited_s() - waited_s, time.process_time() - cpu_s
+    wall_s = time.perf_counter() - wall_s
+    assert waited_s <= wall_s - cpu_s + 0.01
