@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from azuraforge.actors.connect import connect
     from azuraforge.actors.predictor import Predictor
     from azuraforge.actors.registry import Registry
-    from azuraforge.actors.runtime import connect
     from azuraforge.actors.trainer import Trainer
     from azuraforge.actors.tuner import Tuner
     from azuraforge.engine import Tensor, data, manual_seed, nn, no_grad, optim, set_threads, tensor
@@ -32,7 +32,7 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "Registry": "azuraforge.actors.registry",
     "Trainer": "azuraforge.actors.trainer",
     "Tuner": "azuraforge.actors.tuner",
-    "connect": "azuraforge.actors.runtime",
+    "connect": "azuraforge.actors.connect",
     "RunSpec": "azuraforge.schema.specs",
     "StudySpec": "azuraforge.schema.specs",
 }

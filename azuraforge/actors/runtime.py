@@ -1,4 +1,4 @@
-"""What both runtimes share, and `connect`, which picks one."""
+"""What both runtimes share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, cast
 
 from azuraforge import plugin as plugins
-from azuraforge.actors.handles import Handles, PredictorHandle, RegistryHandle
+from azuraforge.actors.handles import PredictorHandle, RegistryHandle
 from azuraforge.actors.registry import new_run_id
 from azuraforge.actors.resolve import resolve
 from azuraforge.actors.training import Bug
@@ -38,7 +36,6 @@ from azuraforge.schema.records import (
     StudyRecord,
 )
 from azuraforge.schema.specs import RunSpec, StudySpec
-from azuraforge.store.home import home as home_folder
 
 RuntimeName = Literal["local", "ray"]
 Tell = Callable[[StudyRecord], None]
@@ -47,37 +44,6 @@ Ended = tuple[int, RunRecord]  # a trial's number and how its run ended
 MOST_PREDICTORS = 8  # kept ready: on Ray each is a process
 
 log = logging.getLogger("azuraforge")
-
-
-def connect(runtime: RuntimeName | None = None, *, home: Path | None = None) -> Handles:
-    """Handles of the runtime asked for; of Ray where it is installed, else of this process.
-
-        async def main():
-            async with azuraforge.connect() as handles:
-                run = await handles.start_run(azuraforge.RunSpec(plugin="images"))
-                print((await handles.join(run.id)).test)
-
-        asyncio.run(main())
-
-    In a notebook, without the `with`: `handles = azuraforge.connect()`, then `await` its methods;
-    what is not closed is closed at exit, after the present step. Starting Ray takes some seconds.
-    `home` is where runs and models are kept: $AZURAFORGE_HOME, else ~/.azuraforge.
-
-    Raises: ConfigError for Ray where it is not installed; HomeError; ServiceError if Ray does not
-            start.
-    """
-    has_ray = find_spec("ray") is not None
-    if runtime == "ray" and not has_ray:
-        raise ConfigError("runtime 'ray' was asked for, but Ray is not installed; install "
-                          "azuraforge[ray], or use --runtime local")  # fmt: skip
-    folder = home_folder(home)
-    if runtime == "local" or not has_ray:
-        from azuraforge.actors.local import Local  # here: a runtime loads only what it needs
-
-        return Local(folder)
-    from azuraforge.actors.on_ray import OnRay  # here: importing Ray takes half a second
-
-    return OnRay(folder)
 
 
 class Runtime:

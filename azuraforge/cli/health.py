@@ -155,7 +155,7 @@ def ray_start(home: Path | None) -> Check:
     """Whether a local Ray comes up and goes down, and how long that takes."""
     import asyncio
 
-    from azuraforge.actors.runtime import connect
+    from azuraforge.actors.connect import connect
 
     began = time.perf_counter()
     try:

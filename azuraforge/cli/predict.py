@@ -56,8 +56,8 @@ async def _predict(
     arguments: Namespace, inputs: list[Any] | None
 ) -> tuple[PredictReply, list[Example] | None]:
     """The model's answer to these inputs, or to unseen examples, which then come along."""
+    from azuraforge.actors.connect import connect
     from azuraforge.actors.resolve import examples
-    from azuraforge.actors.runtime import connect
     from azuraforge.schema.records import PredictRequest
 
     name, version = arguments.model

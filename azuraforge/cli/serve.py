@@ -29,7 +29,7 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.actors.runtime import connect
+    from azuraforge.actors.connect import connect
     from azuraforge.api.server import listen, serve_on
     from azuraforge.store.home import home
 

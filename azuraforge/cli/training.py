@@ -11,9 +11,9 @@ from contextlib import suppress
 from importlib.util import find_spec
 from shutil import get_terminal_size
 
+from azuraforge.actors.connect import connect
 from azuraforge.actors.handles import Handles, follow
 from azuraforge.actors.resolve import examples
-from azuraforge.actors.runtime import connect
 from azuraforge.cli.interrupt import stop_requests
 from azuraforge.cli.invocation import command
 from azuraforge.cli.main import INTERRUPTED

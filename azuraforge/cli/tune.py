@@ -38,7 +38,7 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.actors.runtime import connect
+    from azuraforge.actors.connect import connect
     from azuraforge.cli.output import print_document
     from azuraforge.cli.space import space_of
     from azuraforge.cli.spec import spec_of

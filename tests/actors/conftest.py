@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from azuraforge.actors.connect import connect
 from azuraforge.actors.handles import Handles
-from azuraforge.actors.runtime import connect
 
 TINY = Path(__file__).parent / "tiny"
 

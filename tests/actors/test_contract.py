@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import pytest
 from msgspec import structs
 
+from azuraforge.actors.connect import connect
 from azuraforge.actors.folding import folded
 from azuraforge.actors.handles import Handles, follow
-from azuraforge.actors.runtime import connect
 from azuraforge.actors.trainer import Trainer
 from azuraforge.errors import (
     AzuraForgeError,

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from azuraforge.actors.connect import connect
 from azuraforge.actors.local import Local
-from azuraforge.actors.runtime import MOST_PREDICTORS, connect
+from azuraforge.actors.runtime import MOST_PREDICTORS
 from azuraforge.errors import ConfigError, HomeError, RunError
 from azuraforge.schema.records import PredictRequest, RunRecord
 from azuraforge.schema.specs import Range, RunSpec, StudySpec
@@ -167,7 +168,7 @@ def test_only_the_latest_predictors_are_kept(tmp_path: Path) -> None:
 def test_ray_asked_for_where_it_is_not_installed_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("azuraforge.actors.runtime.find_spec", lambda name: None)
+    monkeypatch.setattr("azuraforge.actors.connect.find_spec", lambda name: None)
 
     with pytest.raises(ConfigError, match=r"install azuraforge\[ray\]"):
         connect("ray", home=tmp_path)

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from azuraforge.actors.connect import connect
 from azuraforge.actors.handles import Handles, follow
-from azuraforge.actors.runtime import connect
 from azuraforge.actors.trainer import Trainer
 from azuraforge.errors import HomeError, RunError, ServiceError
 from azuraforge.schema.events import JournalEntry, RunFailed, StepFinished
