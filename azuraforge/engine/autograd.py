@@ -18,6 +18,7 @@ from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.op import Op, Shape
+from azuraforge.engine.ops.order import as_given
 from azuraforge.errors import GradientError, NonFiniteError, ShapeError
 
 if TYPE_CHECKING:
@@ -110,30 +111,90 @@ def backward(root: Node, place: int, g: Array, *, retain_graph: bool = False) ->
     Raises: GradientError if the graph was already used up; NonFiniteError in anomaly mode.
     """
     waiting = _uses(root)
-    arrived: dict[Node, list[Array | None]] = {root: [None] * root.op.returned}
-    arrived[root][place] = g
+    arrived = _Arrivals()
+    arrived.add((root, place), g, is_ours=False)
     ready = [root]
     with np.errstate(all="ignore"):
         while ready:
             node = ready.pop()
-            outer = arrived.pop(node, None)  # None: nothing above it had a gradient to give
-            gradients = [None] * len(node.sources) if outer is None else _gradients(node, outer)
-            for target, gx in zip(node.sources, gradients, strict=True):
-                if target is None:
-                    continue
-                below, output = target
-                if not isinstance(below, Node):
-                    if gx is not None:
-                        below.accumulate(gx)
-                    continue
-                if gx is not None:
-                    slots = arrived.setdefault(below, [None] * below.op.returned)
-                    slots[output] = gx if slots[output] is None else _sum(slots[output], gx)
-                waiting[below] -= 1
-                if waiting[below] == 0:
-                    ready.append(below)
+            outer = arrived.take(node)
+            if outer is not None:  # else nothing above it had a gradient to give
+                _pass_on(node, outer, arrived)
+            for target in node.sources:
+                below = None if target is None else target[0]
+                if isinstance(below, Node):
+                    waiting[below] -= 1
+                    if waiting[below] == 0:
+                        ready.append(below)
             if not retain_graph:
                 node.kept = None
+
+
+class _Arrivals:
+    """Gradients on their way: for each output of a node, the sum of those that came so far.
+
+    What is ours may be written to: a buffer that a gradient filled, or a sum that was made here.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[Node, list[Array | None]] = {}
+        self._ours: set[tuple[Node, int]] = set()
+
+    def take(self, node: Node) -> list[Array | None] | None:
+        """What arrived at the outputs of a node; None if nothing did."""
+        return self._sums.pop(node, None)
+
+    def add(self, target: Source, g: Array, *, is_ours: bool) -> None:
+        """Add a gradient to what arrived at an output of a node, or at a leaf."""
+        below, output = target
+        if not isinstance(below, Node):
+            below.accumulate(g, is_ours=is_ours)
+            return
+        sums = self._at(below)
+        found = sums[output]
+        if found is None:
+            sums[output] = g
+        elif (below, output) in self._ours:
+            tape.run(add_to, found, g)
+        elif is_ours:
+            tape.run(add_to, g, found)
+            sums[output] = g
+        else:
+            is_ours, sums[output] = True, module_of(g).empty_like(found)
+            tape.run(_add, found, g, sums[output])
+        if is_ours:
+            self._ours.add((below, output))
+
+    def sum_at(self, target: Source, like: Array) -> Array:
+        """What arrived at a target, as an array of ours that a gradient may add itself to."""
+        below, output = target
+        if not isinstance(below, Node):
+            return below.gradient_sum()
+        sums = self._at(below)
+        found = sums[output]
+        if found is None or (below, output) not in self._ours:
+            self._ours.add((below, output))
+            shape, dtype = below.types[output]
+            sums[output] = as_given(module_of(like), (like,), shape, dtype)
+            tape.run(copy_to, sums[output], 0 if found is None else found)
+        return sums[output]
+
+    def _at(self, node: Node) -> list[Array | None]:
+        return self._sums.setdefault(node, [None] * node.op.returned)
+
+
+def add_to(total: Array, g: Array) -> None:
+    """total += g."""
+    total += g
+
+
+def copy_to(total: Array, g: Array | int) -> None:
+    """total = g, in place."""
+    total[...] = g
+
+
+def _add(one: Array, other: Array, total: Array) -> None:
+    module_of(one).add(one, other, out=total)
 
 
 def _uses(root: Node) -> dict[Node, int]:
@@ -151,31 +212,34 @@ def _uses(root: Node) -> dict[Node, int]:
     return uses
 
 
-def _gradients(node: Node, outer: list[Array | None]) -> list[Array | None]:
+def _pass_on(node: Node, outer: list[Array | None], arrived: _Arrivals) -> None:
+    """Let the gradients of a node's outputs become gradients of what its operands came from."""
     if node.kept is None:
         raise GradientError(
             f"backward: the graph through {node.op.name} was used up by an earlier backward(); "
             "pass retain_graph=True to that one to go through it again"
         )
-    xp = module_of(next(g for g in outer if g is not None))
+    like = next(g for g in outer if g is not None)
+    xp, how = module_of(like), node.how
     arriving = [
         xp.zeros(shape, dtype) if g is None else g if g.dtype == dtype else _cast(g, dtype)
         for g, (shape, dtype) in zip(outer, node.types, strict=False)
     ]
     needs = [target is not None for target in node.sources]
-    gradients = node.how.input_gradients(xp, needs, arriving, node.kept, node.shapes)
-    reached = [
-        None if gx is None or not need else unbroadcast(gx, shape)
-        for gx, need, shape in zip(gradients, needs, node.shapes, strict=True)
-    ]
-    if is_watched():
-        made = [gx for gx in reached if gx is not None]
-        check_finite(f"the gradient of {node.op.name}", made, node.shapes)
-    return reached
-
-
-def _sum(one: Array, other: Array) -> Array:
-    return tape.compute(module_of(one).add, one, other)
+    sums = {
+        i: arrived.sum_at(target, like)
+        for i in how.summed
+        if (target := node.sources[i]) is not None
+    }
+    gradients = how.input_gradients(xp, needs, arriving, node.kept, node.shapes, sums)
+    for i, (target, gx) in enumerate(zip(node.sources, gradients, strict=True)):
+        if target is None or gx is None:
+            continue
+        reached = unbroadcast(gx, node.shapes[i])
+        if is_watched():
+            check_finite(f"the gradient of {node.op.name}", [reached], node.shapes)
+        if i not in sums:
+            arrived.add(target, reached, is_ours=how.fills(i))
 
 
 def _cast(g: Array, dtype: np.dtype[Any]) -> Array:

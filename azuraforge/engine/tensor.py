@@ -145,16 +145,25 @@ class Tensor:
         dtype = np.dtype(target)
         return self if self.dtype == dtype else _tensor(layout.cast(self, dtype=dtype))
 
-    def accumulate(self, g: Array) -> None:
-        """Add `g` to this leaf's gradient; what a leaf holds is its own, never a view."""
+    def accumulate(self, g: Array, *, is_ours: bool = False) -> None:
+        """Add `g` to this leaf's gradient; it becomes the gradient if it is nobody else's."""
+        if self.grad is not None:
+            tape.run(autograd.add_to, self.grad.data, g)
+            return
+        is_ours = is_ours and g.dtype == self.data.dtype
+        self.grad = Tensor(g if is_ours else module_of(g).empty(self.data.shape, self.data.dtype))
+        recorded = tape.current()
+        if recorded is not None:
+            recorded.leaves.append((self, self.grad))
+        if not is_ours:
+            tape.run(autograd.copy_to, self.grad.data, g)
+
+    def gradient_sum(self) -> Array:
+        """This leaf's gradient to add to; it begins with zeros."""
         if self.grad is None:
-            self.grad = Tensor(module_of(g).empty(self.data.shape, self.data.dtype))
-            recorded = tape.current()
-            if recorded is not None:
-                recorded.leaves.append((self, self.grad))
-            tape.run(_copy, self.grad.data, g)
-        else:
-            tape.run(_add, self.grad.data, g)
+            self.accumulate(module_of(self.data).zeros_like(self.data))
+        assert self.grad is not None
+        return self.grad.data
 
     def __add__(self, other: Any) -> Tensor:
         return _tensor(elementwise.add(self, other))
@@ -319,14 +328,6 @@ def _read(how: str) -> None:
     recorded = tape.current()
     if recorded is not None:
         recorded.refuse(f"it reads numbers out of a tensor by {how}")
-
-
-def _copy(to: Array, g: Array) -> None:
-    to[...] = g
-
-
-def _add(to: Array, g: Array) -> None:
-    to += g
 
 
 def _tensor(result: Any) -> Tensor:

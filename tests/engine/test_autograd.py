@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from azuraforge.engine import nn
+from azuraforge.engine import autograd, nn
 from azuraforge.engine.autograd import detect_anomaly, is_grad_enabled, no_grad
 from azuraforge.engine.ops import elementwise
+from azuraforge.engine.tape import Tape, recording
 from azuraforge.engine.tensor import Tensor, tensor
 from azuraforge.errors import GradientError, NonFiniteError, ShapeError
 
@@ -216,3 +217,57 @@ def test_a_gradient_arrives_in_the_type_of_its_leaf() -> None:
     (x.to("float64") * np.ones(2)).sum().backward()
 
     assert grad(x).dtype == np.float32
+
+
+def test_sums_made_in_place_touch_nobody_elses_gradient() -> None:
+    rng = np.random.default_rng(3)
+    arrays = [rng.standard_normal(shape) for shape in ((6, 5), (5, 5), (5,), (5, 5), (5,))]
+
+    def gradients(dtype: str) -> list[Any]:
+        x, w, b, w2, b2 = (tensor(a, dtype=dtype, requires_grad=True) for a in arrays)
+        h = nn.functional.linear(x, w, b)
+        twice = h + h  # one gradient for both
+        parts = h[0] + h[-1] * h[1:3] + h[0, 2]
+        y = nn.functional.linear(h, w2, b2) * nn.functional.linear(twice, w2, b2)
+        (y.sum() + (parts * parts).sum() + (x[2] * x[0]).sum() + x.sum()).backward()
+        return [grad(leaf) for leaf in (x, w, b, w2, b2)]
+
+    for one, other in zip(gradients("float32"), gradients("float64"), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_what_came_to_a_tensor_stays_when_more_is_added() -> None:
+    x = tensor(np.ones((3, 2)), requires_grad=True)
+    y = x * 2.0
+    first = y.sum()
+    first.backward(retain_graph=True)
+    before = grad(x).copy()
+
+    (y[0] * 3.0).sum().backward()
+
+    assert (grad(x) - before).tolist() == [[6, 6], [0, 0], [0, 0]]
+
+
+def test_a_part_adds_nothing_to_a_gradient_that_two_tensors_share() -> None:
+    x = leaf(1.0, 1.0)
+    y, v = x * 10.0, x * 100.0
+    both = (y + v) * 2.0  # y and v get one array
+
+    (v[0] + y[0] + both.sum()).backward()
+
+    assert grad(x).tolist() == [330, 220]
+
+
+def test_many_parts_of_a_tensor_share_one_gradient() -> None:
+    x = tensor(np.zeros((50, 3)), requires_grad=True)
+    y = x * 1.0
+    total = sum(y[i].sum() for i in range(50))
+    assert isinstance(total, Tensor)
+    tape = Tape()
+
+    with recording(tape):
+        total.backward()
+
+    begun = [call for call in tape.calls if call.func is autograd.copy_to]
+    assert len(begun) == 2  # one for y, and one for x
+    assert (grad(x) == 1).all()

@@ -22,7 +22,8 @@ class Implementation:
     """A forward and its gradients, wired to the names of an op's signature.
 
     What is kept from forward to backward is what the gradients name, and nothing else. A gradient
-    that names `gx` writes the gradient of x into that buffer, of x's shape, and returns nothing.
+    that names `gx` writes the gradient of x into that buffer, of x's shape, and returns nothing;
+    one that names `sum_x` adds it to that array, which holds what came from other uses of x.
     `orders` says how outputs and such buffers lie in memory, where not row after row.
 
     Raises: TypeError for an input without a gradient, and for a name nobody knows.
@@ -49,7 +50,8 @@ class Implementation:
         }
         arrays = (*signature.inputs, *signature.outputs)
         buffers = tuple(f"g{name}" for name in signature.inputs)
-        arriving = (*signature.gradients, "needs", *buffers)
+        sums = tuple(f"sum_{name}" for name in signature.inputs)
+        arriving = (*signature.gradients, "needs", *buffers, *sums)
         wanted = {name for function in functions.values() for name in parameters(function)}
         self.kept = tuple(sorted(wanted.difference(arriving)))
         self.retained = frozenset(self.kept).intersection(arrays)
@@ -61,6 +63,7 @@ class Implementation:
         ]
         self.outputs = [orders.get(name, rows_last) for name in signature.outputs]
         self.buffers = [orders.get(name, rows_last) if name in wanted else None for name in buffers]
+        self.summed = [place for place, name in enumerate(sums) if name in wanted]
         self.is_variadic = signature.is_variadic
 
     def input_gradients(
@@ -70,17 +73,24 @@ class Implementation:
         outer: Sequence[Array],
         kept: Sequence[Any],
         shapes: Sequence[tuple[int, ...]],
+        sums: Mapping[int, Array] | None = None,
     ) -> Sequence[Array | None]:
-        """The gradient of each needed input of these shapes, from those `outer` of the outputs."""
+        """The gradient of each needed input of these shapes, from those `outer` of the outputs.
+
+        Of an input whose gradient is added to a sum, the sum; it begins here if it is not given.
+        """
         if self.is_variadic:
             ((_, gradient),) = self.gradients
-            return list(self._call(gradient, xp, (*outer, needs, None, *kept)))
+            return list(self._call(gradient, xp, (*outer, needs, None, None, *kept)))
         dtype = outer[0].dtype
+        if sums is None:
+            sums = {place: xp.zeros(shapes[place], dtype) for place in self.summed if needs[place]}
         found: list[Array | None] = [
             empty(xp, outer, shape, dtype) if empty and need else None
             for empty, need, shape in zip(self.buffers, needs, shapes, strict=True)
         ]
-        row = (*outer, needs, *found, *kept)
+        totals = [sums.get(place) for place in range(len(found))] if sums else [None] * len(found)
+        row = (*outer, needs, *found, *totals, *kept)
         for places, gradient in self.gradients:
             if not any(needs[place] for place in places):
                 continue
@@ -89,7 +99,13 @@ class Implementation:
                 several = results if len(places) > 1 else (results,)
                 for place, gx in zip(places, several, strict=True):
                     found[place] = gx
+        for place, total in sums.items():
+            found[place] = total
         return found
+
+    def fills(self, place: int) -> bool:
+        """Whether the gradient of an input is written into a buffer made for it alone."""
+        return not self.is_variadic and self.buffers[place] is not None
 
     def run(self, xp: Any, row: Sequence[Any], *, fills: bool) -> Any:
         """Call the forward, which fills the outputs in the row, or else gives the output."""

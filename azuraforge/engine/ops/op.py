@@ -16,7 +16,8 @@ gets arrays of inputs and outputs, and attributes. A gradient gets `g` (the grad
 output; `g_name` that of another), inputs, outputs, attributes, shapes as `name_shape`, and `needs`
 (for each input whether its gradient is wanted). A gradient of several inputs at once is keyed by
 the tuple of their names and returns a tuple. A gradient that names `gx` writes that of x into this
-buffer and returns nothing. An output whose name begins with `_` is kept for the
+buffer and returns nothing; one that names `sum_x` adds it to that array, so that many uses of
+parts of x share one. An output whose name begins with `_` is kept for the
 gradients and not returned. An op of any number of operands has one input, `*xs`, whose name stands
 for the tuple of them everywhere.
 """

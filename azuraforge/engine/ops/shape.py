@@ -10,7 +10,6 @@ import numpy as np
 from azuraforge.engine.device import Array, device_of, put
 from azuraforge.engine.ops.declare import op
 from azuraforge.engine.ops.op import Shape
-from azuraforge.engine.ops.order import as_given
 from azuraforge.engine.ops.sample import Sample, normal
 from azuraforge.errors import ShapeError
 
@@ -27,15 +26,12 @@ def _reshaped(x: Shape, shape: Shape) -> Shape:
     return tuple(size // known if n == -1 else n for n in shape)
 
 
-def _scattered(xp: Any, g: Array, x_shape: Shape, index: Any) -> Array:
-    gx = as_given(xp, (g,), x_shape, g.dtype)
-    gx[...] = 0
+def _scatter(xp: Any, g: Array, sum_x: Array, index: Any) -> None:
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, np.ndarray | list) or hasattr(part, "get") for part in parts):
-        xp.add.at(gx, index, g)  # an element may be named twice
+        xp.add.at(sum_x, index, g)  # an element may be named twice
     else:
-        gx[index] = g
-    return gx
+        sum_x[index] += g
 
 
 reshape = op(
@@ -60,7 +56,7 @@ getitem = op(
     "getitem(x, *, index) -> y",
     shape=lambda x, index: np.empty(x, np.bool_)[index].shape,
     forward=lambda xp, x, index: x[index],
-    grads={"x": _scattered},
+    grads={"x": _scatter},
     is_view=True,
     samples=(
         Sample(normal(3, 4), index=1),
