@@ -18,10 +18,8 @@ def _rows(xp: Any, w: Array, index: Array, y: Array) -> None:
     xp.take(w, index, axis=0, out=y)
 
 
-def _rows_gradient(xp: Any, g: Array, index: Array, w_shape: tuple[int, ...]) -> Array:
-    gw = xp.zeros(w_shape, g.dtype)
-    xp.add.at(gw, index.reshape(-1), g.reshape(-1, w_shape[-1]))
-    return gw
+def _rows_gradient(xp: Any, g: Array, index: Array, sum_w: Array) -> None:
+    xp.add.at(sum_w, index.reshape(-1), g.reshape(-1, g.shape[-1]))
 
 
 embedding = op(
@@ -29,6 +27,7 @@ embedding = op(
     shape=lambda w, index: (*index, w[1]),
     forward=_rows,
     grads={"w": _rows_gradient, "index": None},
+    kernel="embedding",
     samples=(
         Sample(normal(5, 3), integers(5, 4)),
         Sample(normal(5, 3), integers(5, 2, 6)),
