@@ -12,7 +12,7 @@ import numpy as np
 
 import azuraforge
 from azuraforge.engine.device import Array
-from azuraforge.engine.threads import set_threads
+from azuraforge.engine.threads import set_threads, threads
 from azuraforge.errors import ConfigError
 
 
@@ -29,6 +29,7 @@ class Library:
     without_gradients: Callable[[], AbstractContextManager[Any]]
     manual_seed: Callable[[int], Any]
     set_threads: Callable[[int], Any]
+    threads: Callable[[], int]
     prepare: Callable[[Any], Any] = lambda model: model  # the model as it is to be timed
 
 
@@ -44,6 +45,7 @@ def ours() -> Library:
         without_gradients=azuraforge.no_grad,
         manual_seed=azuraforge.manual_seed,
         set_threads=set_threads,
+        threads=threads,
     )
 
 
@@ -63,6 +65,7 @@ def peer() -> Library:
         without_gradients=torch.inference_mode,
         manual_seed=torch.manual_seed,
         set_threads=torch.set_num_threads,
+        threads=torch.get_num_threads,
     )
 
 

@@ -62,8 +62,6 @@ def results(
     ours, peer = library.ours(), library.peer()
     peers = [peer, library.compiled(peer)] if compiled else [peer]
     for count in threads:
-        for each in (ours, peer):
-            each.set_threads(count)
         for workload in workloads:
             for mode in modes:
                 for other in peers:
@@ -88,8 +86,8 @@ def _row(
     if mode == "replay" and not hasattr(azuraforge, "capture"):
         return unmeasured("no azuraforge.capture yet")
     try:
-        difference, pair = _timed(ours, peer, workload, mode, effort)
-        check_threads(threads, pair)
+        difference, pair = _timed(ours, peer, workload, mode, threads, effort)
+        check_threads(threads, (ours.threads(), peer.threads()), pair)
     except AzuraForgeError as error:
         return unmeasured(f"{type(error).__name__}: {error}", is_wrong=True)
     except AttributeError as error:
@@ -128,20 +126,21 @@ def _measured(
 
 
 def _timed(
-    ours: Library, peer: Library, workload: Workload, mode: Mode, effort: Effort
+    ours: Library, peer: Library, workload: Workload, mode: Mode, threads: int, effort: Effort
 ) -> tuple[float, Pair]:
     """The largest difference of both, from the same weights; then their times."""
+    _set_threads(threads, ours, peer)
     theirs = Side(peer, workload)
     mine = Side(ours, workload, library.numpy_state(theirs.model))
     theirs.model = peer.prepare(theirs.model)
     one, two = _calls(mine, mode), _calls(theirs, "eager" if mode == "replay" else mode)
+    tolerance = workload.tolerance
     if mode == "inference":
-        difference = largest_output_difference(one, two, tolerance=workload.tolerance)
+        difference = largest_output_difference(one, two, tolerance=tolerance)
     else:
-        difference = largest_loss_difference(
-            one, two, tolerance=workload.tolerance, steps=effort.steps
-        )
-    return difference, measure_pair(
+        difference = largest_loss_difference(one, two, tolerance=tolerance, steps=effort.steps)
+    _set_threads(threads, ours, peer)  # again: the first kernel starts a pool, which sets OpenMP's
+    pair = measure_pair(
         one,
         two,
         budget_s=effort.budget_s,
@@ -149,6 +148,12 @@ def _timed(
         block_s=effort.block_s,
         least_blocks=effort.least_blocks,
     )
+    return difference, pair
+
+
+def _set_threads(count: int, *libraries: Library) -> None:
+    for each in libraries:
+        each.set_threads(count)
 
 
 def _calls(side: Side, mode: Mode) -> Callable[[], Any]:
@@ -164,11 +169,15 @@ def goal(workload: Workload, mode: Mode) -> float:
     return {"eager": EAGER_GOAL, "replay": workload.goal, "inference": INFERENCE_GOAL}[mode]
 
 
-def check_threads(threads: int, pair: Pair) -> None:
-    """Raise ThreadsError if we or the peer kept more cores busy than there are threads."""
-    for who, used in (("azuraforge", pair.ours_cores), ("the peer", pair.peer_cores)):
-        if used > threads + SPARE_CORES:
-            raise ThreadsError(f"{who} kept {used:.2f} cores busy; allowed: {threads}")
+def check_threads(threads: int, told: tuple[int, int], pair: Pair) -> None:
+    """Raise ThreadsError if we or the peer were to use more or fewer threads, or did use more."""
+    used = pair.ours_cores, pair.peer_cores
+    for who, count, cores in zip(("azuraforge", "the peer"), told, used, strict=True):
+        if count != threads or cores > threads + SPARE_CORES:
+            raise ThreadsError(
+                f"{who} was to use {count} threads and kept {cores:.2f} cores busy; "
+                f"allowed: {threads}"
+            )
 
 
 def chosen(names: Sequence[str]) -> list[Workload]:

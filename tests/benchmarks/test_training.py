@@ -156,9 +156,29 @@ def test_more_cores_than_threads_are_refused():
         tried=2,
     )
 
-    check_threads(2, pair)
-    with pytest.raises(ThreadsError, match=r"the peer kept 1\.90 cores busy; allowed: 1"):
-        check_threads(1, pair)
+    check_threads(2, (2, 2), pair)
+    with pytest.raises(ThreadsError, match=r"the peer .* kept 1\.90 cores busy; allowed: 1"):
+        check_threads(1, (1, 1), pair)
+    with pytest.raises(ThreadsError, match=r"azuraforge was to use 1 threads .*; allowed: 2"):
+        check_threads(2, (1, 2), pair)
+
+
+def test_threads_hold_whatever_a_first_step_does_to_them(monkeypatch):
+    first_step = azuraforge.nn.ReLU.forward
+
+    def changes_threads(self, x):
+        if torch.get_num_threads() == 1 and not changed:
+            torch.set_num_threads(2)
+            changed.append(True)
+        return first_step(self, x)
+
+    changed = []
+    monkeypatch.setattr(azuraforge.nn.ReLU, "forward", changes_threads)
+
+    (row,) = results(SMALLEST[:1], [1], ["eager"], ONCE)
+
+    assert changed
+    assert isinstance(row, Measured)
 
 
 def test_rows_are_chosen_by_name_or_by_how_it_begins():
