@@ -69,9 +69,8 @@ def log_softmax(x: Tensor, dim: int) -> Tensor:
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x wᵀ + b. Shape: x (…, in), weight (out, in), bias (out,) -> (…, out)"""
-    if bias is None:
-        return x @ weight.T
-    return cast(Tensor, matmul.linear(x, weight, bias))
+    b = module_of(weight.data).zeros(len(weight), weight.dtype) if bias is None else bias
+    return cast(Tensor, matmul.linear(x, weight, b))
 
 
 def conv2d(
