@@ -1,138 +1,181 @@
-"""LSTM in float32 on the CPU: products by BLAS, and all else of a step in passes over a row.
-
-A row's gates stay in the first-level cache from pass to pass. No pass goes over more than four
-arrays: LLVM does not vectorise one that does.
-"""
+"""LSTM in float32 on the CPU: a thread takes its rows of the batch through the whole sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.kernels.compile import compiled
+from azuraforge.engine.kernels.formulas import sigmoid, tanh
+from azuraforge.engine.kernels.lanes import Value, over_arrays, together
+from azuraforge.engine.kernels.memory import address
+from azuraforge.engine.kernels.product import PRODUCT, SIZE, product, transpose
+from azuraforge.engine.kernels.sequence import (
+    NO_FLOOR,
+    SPAN,
+    all_float32,
+    copied,
+    copy,
+    multiply_packed,
+    packed,
+    places,
+    side_by_side,
+)
+from azuraforge.engine.kernels.split import run, task, unpacked
+from azuraforge.engine.threads import threads
 
 F = np.float32
-CLAMP = F(7.905311)  # tanh is 1 to the last digit from here on
 
-
-def accepts(*operands: Any) -> bool:
-    """Whether all are float32 arrays on the CPU."""
-    return all(isinstance(x, np.ndarray) and x.dtype == np.float32 for x in operands)
+accepts = all_float32
 
 
 def forward(
     xp: Any, x: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array, h: Array, c: Array,
     y: Array, h_n: Array, c_n: Array, _gates: Array, _cells: Array,
 ) -> None:  # fmt: skip
-    recurrent = np.ascontiguousarray(w_hh.T)
-    np.matmul(x, w_ih.T, out=_gates)
-    _gates += b_ih + b_hh
+    (time, batch, features), hidden = x.shape, h.shape[1]
+    x, h = side_by_side(x), np.ascontiguousarray(h)
+    weights = packed(w_ih, b_ih + b_hh, w_hh)
     _cells[0] = c
-    product = np.empty_like(_gates[0])
-    for t in range(len(x)):
-        np.matmul(h, recurrent, out=product)
-        _step(_gates[t], product, _cells[t], _cells[t + 1], y[t])
-        h = y[t]
-    h_n[...] = h
+    arrays = (weights, h, y, _gates, _cells)
+    run(
+        _forward, min(threads(), batch), PRODUCT, time, batch, features, hidden, *places(x),
+        *map(address, arrays),
+    )  # fmt: skip
+    h_n[...] = y[-1]
     c_n[...] = _cells[-1]
 
 
 def backward(
     xp: Any, g: Array, g_h_n: Array, g_c_n: Array, x: Array, w_ih: Array, w_hh: Array, h: Array,
-    y: Array, _gates: Array, _cells: Array, needs: Sequence[bool],
-) -> tuple[Array | None, ...]:  # fmt: skip
-    time, _, hidden = y.shape
-    g = np.ascontiguousarray(g)
-    gh, gc = g_h_n.copy(), g_c_n.copy()
-    g_gates = np.empty_like(_gates)
-    for t in reversed(range(time)):
-        _step_back(g[t], gh, gc, _gates[t], _cells[t], _cells[t + 1], g_gates[t])
-        np.matmul(g_gates[t], w_hh, out=gh)
-    rows = g_gates.reshape(-1, 4 * hidden)
-    before = np.concatenate((h[None], y[:-1])).reshape(-1, hidden)
-    gb = rows.sum(0)
-    gx = (g_gates @ w_ih) if needs[0] else None
-    return gx, rows.T @ x.reshape(len(rows), -1), rows.T @ before, gb, gb, gh, gc
+    y: Array, _gates: Array, _cells: Array, gx: Array | None, gw_ih: Array | None,
+    gw_hh: Array | None, gb_ih: Array | None, gb_hh: Array | None, gh: Array | None,
+    gc: Array | None,
+) -> None:  # fmt: skip
+    (time, batch, features), hidden = x.shape, h.shape[1]
+    count = min(threads(), batch)
+    x, g, h = side_by_side(x), side_by_side(g), np.ascontiguousarray(h)
+    gh, gc = copied(g_h_n, gh), copied(g_c_n, gc)
+    weights = np.empty((count, features + 1 + hidden, 4 * hidden), F)
+    arrays = (
+        np.ascontiguousarray(w_ih), np.ascontiguousarray(w_hh), h, y, _gates, _cells, gh, gc,
+        weights,
+    )  # fmt: skip
+    run(
+        _backward, count, PRODUCT, time, batch, features, hidden, *places(x), *places(g),
+        *map(address, arrays), 0 if gx is None else address(gx),
+    )  # fmt: skip
+    total = weights[0] if count == 1 else np.add.reduce(weights, 0)
+    if gw_ih is not None:
+        transpose(total[:features], gw_ih)
+    if gw_hh is not None:
+        transpose(total[features + 1 :], gw_hh)
+    for gb in (gb_ih, gb_hh):
+        if gb is not None:
+            gb[...] = total[features]
 
 
 gradients = {("x", "w_ih", "w_hh", "b_ih", "b_hh", "h", "c"): backward}
 
 
-@numba.njit(inline="always")
-def _tanh(x: Any) -> Any:
-    """Within 3e-7, without a branch; NaN stays NaN. Source: Eigen's ptanh<float>."""
-    x = CLAMP if x > CLAMP else x  # noqa: FURB136  min() is not vectorised, and hides NaN
-    x = -CLAMP if x < -CLAMP else x  # noqa: FURB136
-    s = x * x
-    p = F(-2.76076847742355e-16) * s + F(2.00018790482477e-13)
-    p = p * s + F(-8.60467152213735e-11)
-    p = p * s + F(5.12229709037114e-08)
-    p = p * s + F(1.48572235717979e-05)
-    p = p * s + F(6.37261928875436e-04)
-    p = p * s + F(4.89352455891786e-03)
-    q = F(1.19825839466702e-06) * s + F(1.18534705686654e-04)
-    q = q * s + F(2.26843463243900e-03)
-    q = q * s + F(4.89352518554385e-03)
-    return x * p / q
+def _cell(i: Value, f: Value, n: Value, o: Value, old: Value) -> Sequence[Value]:
+    """The gates, the cell, and the output, twice: it is a part of the next input, too."""
+    i, f, o = together(sigmoid, i, f, o)
+    n = tanh(n)
+    new = f * old + i * n
+    y = o * tanh(new)
+    return i, f, n, o, new, y, y
 
 
-@compiled("void(f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1])")
-def _step(gates: Array, product: Array, before: Array, after: Array, y: Array) -> None:
-    """In place σ(i), σ(f), tanh(g), σ(o) of gates + product; then the cell and the output."""
-    batch, hidden = before.shape
-    half = F(0.5)
-    for row in range(batch):
-        all_gates, added = gates[row], product[row]
-        sigmoids, o = gates[row, : 2 * hidden], gates[row, 3 * hidden :]
-        i, f, n = sigmoids[:hidden], sigmoids[hidden:], gates[row, 2 * hidden : 3 * hidden]
-        cell, old, out = after[row], before[row], y[row]
-        for k in range(4 * hidden):
-            all_gates[k] += added[k]
-        for k in range(2 * hidden):
-            sigmoids[k] = half * _tanh(half * sigmoids[k]) + half
-        for k in range(hidden):
-            n[k] = _tanh(n[k])
-        for k in range(hidden):
-            o[k] = half * _tanh(half * o[k]) + half
-        for k in range(hidden):
-            cell[k] = f[k] * old[k]
-        for k in range(hidden):
-            cell[k] += i[k] * n[k]
-        for k in range(hidden):
-            out[k] = o[k] * _tanh(cell[k])
+def _cell_back(
+    g: Value, gh: Value, gc: Value, i: Value, f: Value, n: Value, o: Value, old: Value, new: Value
+) -> Sequence[Value]:
+    """The gradients of the gates before their functions, and of the cell before the step."""
+    to_y, tanh_c = g + gh, tanh(new)
+    to_c = gc + to_y * o * (1 - tanh_c * tanh_c)
+    to_i, to_f = to_c * n * (i - i * i), to_c * old * (f - f * f)
+    to_n, to_o = to_c * i * (1 - n * n), to_y * tanh_c * (o - o * o)
+    return to_i, to_f, to_n, to_o, to_c * f
 
 
-@compiled("void(f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1])")
-def _step_back(
-    g: Array, gh: Array, gc: Array, gates: Array, before: Array, after: Array, g_gates: Array
-) -> None:
-    """The gates' gradients of a step; gh and gc, those of h and c, go from after it to before."""
-    batch, hidden = before.shape
-    one = F(1)
-    tanh_c = np.empty(hidden, np.float32)
-    for row in range(batch):
-        i, f = gates[row, :hidden], gates[row, hidden : 2 * hidden]
-        n, o = gates[row, 2 * hidden : 3 * hidden], gates[row, 3 * hidden :]
-        gi, gf = g_gates[row, :hidden], g_gates[row, hidden : 2 * hidden]
-        gn, go = g_gates[row, 2 * hidden : 3 * hidden], g_gates[row, 3 * hidden :]
-        arriving, to_h, to_c, old, new = g[row], gh[row], gc[row], before[row], after[row]
-        for k in range(hidden):
-            to_h[k] += arriving[k]
-        for k in range(hidden):
-            tanh_c[k] = _tanh(new[k])
-        for k in range(hidden):
-            go[k] = to_h[k] * tanh_c[k] * (o[k] - o[k] * o[k])
-        for k in range(hidden):
-            to_c[k] += to_h[k] * o[k] * (one - tanh_c[k] * tanh_c[k])
-        for k in range(hidden):
-            gi[k] = to_c[k] * n[k] * (i[k] - i[k] * i[k])
-        for k in range(hidden):
-            gn[k] = to_c[k] * i[k] * (one - n[k] * n[k])
-        for k in range(hidden):
-            gf[k] = to_c[k] * old[k] * (f[k] - f[k] * f[k])
-        for k in range(hidden):
-            to_c[k] *= f[k]
+cell = over_arrays(_cell, outputs=7)
+cell_back = over_arrays(_cell_back, outputs=5)
+
+
+@task
+def _forward(job, number, count):  # type: ignore[no-untyped-def]
+    at, time, batch, features, hidden, x, x_time, x_row, weights, h, y, gates, cells = unpacked(
+        job, 13
+    )
+    low, high = batch * number // count, batch * (number + 1) // count
+    rows, wide, state = high - low, features + 1 + hidden, SIZE * hidden
+    inputs = np.empty((rows, wide), np.float32)
+    inputs[:, features] = F(1)
+    begin, width = inputs.ctypes.data, SIZE * wide
+    to_h = begin + SIZE * (features + 1)
+    for row in range(rows):
+        copy(hidden, h + (low + row) * state, to_h + row * width)
+    for t in range(time):
+        for row in range(rows):
+            copy(features, x + t * x_time + (low + row) * x_row, begin + row * width)
+        first = t * batch + low
+        multiply_packed(
+            at, rows, 4 * hidden, wide, begin, wide, weights, wide, gates + 4 * first * state,
+            4 * hidden,
+        )  # fmt: skip
+        for row in range(rows):
+            old = cells + (first + row) * state
+            i = gates + 4 * (first + row) * state
+            f, n, o = i + state, i + 2 * state, i + 3 * state
+            new, out = old + batch * state, y + (first + row) * state
+            cell(hidden, i, f, n, o, old, i, f, n, o, new, out, to_h + row * width)
+
+
+@task
+def _backward(job, number, count):  # type: ignore[no-untyped-def]
+    (
+        at, time, batch, features, hidden, x, x_time, x_row, g, g_time, g_row,
+        w_ih, w_hh, h, y, gates, cells, gh, gc, weights, gx,
+    ) = unpacked(job, 21)  # fmt: skip
+    low, high = batch * number // count, batch * (number + 1) // count
+    rows, wide, state = high - low, features + 1 + hidden, SIZE * hidden
+    steps = max(1, min(time, SPAN // rows))
+    inputs = np.empty((steps * rows, wide), np.float32)
+    inputs[:, features] = F(1)
+    slopes = np.empty((steps * rows, 4 * hidden), np.float32)
+    begin, width = inputs.ctypes.data, SIZE * wide
+    mine, sums = weights + number * wide * 4 * state, 0
+    gh, gc = gh + low * state, gc + low * state
+    for t in range(time - 1, -1, -1):
+        step, first = t % steps * rows, t * batch + low
+        for row in range(rows):
+            into = begin + (step + row) * width
+            copy(features, x + t * x_time + (low + row) * x_row, into)
+            before = h + (low + row) * state if t == 0 else y + (first - batch + row) * state
+            copy(hidden, before, into + SIZE * (features + 1))
+            old, i = cells + (first + row) * state, gates + 4 * (first + row) * state
+            to_i, to_c = slopes.ctypes.data + 4 * (step + row) * state, gc + row * state
+            cell_back(
+                hidden, g + t * g_time + (low + row) * g_row, gh + row * state, to_c,
+                i, i + state, i + 2 * state, i + 3 * state, old, old + batch * state,
+                to_i, to_i + state, to_i + 2 * state, to_i + 3 * state, to_c,
+            )  # fmt: skip
+        mine_now = slopes.ctypes.data + 4 * step * state
+        product(
+            at, rows, hidden, 4 * hidden, mine_now, 4 * hidden, 1, w_hh, hidden, gh, hidden,
+            0, 0, NO_FLOOR,
+        )  # fmt: skip
+        if gx:
+            product(
+                at, rows, features, 4 * hidden, mine_now, 4 * hidden, 1, w_ih, features,
+                gx + SIZE * first * features, features, 0, 0, NO_FLOOR,
+            )  # fmt: skip
+        if step == 0:
+            product(
+                at, wide, 4 * hidden, min(steps, time - t) * rows, begin, 1, wide,
+                slopes.ctypes.data, 4 * hidden, mine, 4 * hidden,
+                sums, 4 * hidden if sums else 0, NO_FLOOR,
+            )  # fmt: skip
+            sums = mine

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-numba = pytest.importorskip("numba", reason="kernels need the jit extra")
+pytest.importorskip("numba", reason="kernels need the jit extra")
+
+import numba
 
 from azuraforge.engine.kernels.lanes import Value, fma, over_arrays, together, where
 from azuraforge.engine.kernels.memory import address

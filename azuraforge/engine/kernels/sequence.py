@@ -1,0 +1,102 @@
+"""What recurrent layers share: how their weights and rows lie, and how the batch is split.
+
+A step's input is one row [x, 1, h], so that one product adds up both weights and the bias, and one
+product over some steps gives the gradients of all three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from azuraforge.engine.device import Array
+from azuraforge.engine.kernels.compile import part
+from azuraforge.engine.kernels.lanes import Value, over_arrays
+from azuraforge.engine.kernels.memory import address, floats
+from azuraforge.engine.kernels.product import SIZE, product
+from azuraforge.engine.kernels.simd import PANEL
+from azuraforge.engine.kernels.split import run, task, unpacked
+from azuraforge.engine.threads import threads
+
+F = np.float32
+NO_FLOOR = F(-np.inf)
+SPAN = 256  # rows of a product over time, as many steps as that takes: they stay in level 2
+WORTH_SPLITTING = 65_536  # weights: below, a second thread costs more than it brings
+ROW = 16  # numbers of a column that are moved together
+
+
+def all_float32(*operands: Any) -> bool:
+    """Whether all are float32 arrays on the CPU, and none is empty."""
+    return all(isinstance(x, np.ndarray) and x.dtype == F and x.size for x in operands)
+
+
+def side_by_side(x: Array) -> Array:
+    """The array, or a copy: the numbers of the last axis lie side by side."""
+    return x if x.strides[-1] == SIZE else np.ascontiguousarray(x)
+
+
+def places(x: Array) -> tuple[int, int, int]:
+    """Where the array begins, and bytes from step to step and from row to row."""
+    return address(x), x.strides[0], x.strides[1]
+
+
+def copied(x: Array, to: Array | None) -> Array:
+    """A copy of x, in the array given, if one is."""
+    to = np.empty(x.shape, F) if to is None else to
+    to[...] = x
+    return to
+
+
+def packed(*pieces: Array) -> Array:
+    """The weights (outputs, …) side by side and turned: (panels of outputs, inputs, PANEL).
+
+    What lies in a panel lies together: a single row reads weights as fast as memory gives them.
+    """
+    given = [np.ascontiguousarray(w) for w in pieces]
+    outputs, wide = len(given[0]), sum(w.size for w in given) // len(given[0])
+    weights = np.empty((-(-outputs // PANEL), wide, PANEL), F)
+    sizes = [number for w in given for number in (address(w), w.size // outputs)]
+    count = threads() if weights.size > WORTH_SPLITTING else 1
+    run(_pack, count, outputs, wide, address(weights), len(given), *sizes)
+    return weights
+
+
+@task
+def _pack(job, number, count):  # type: ignore[no-untyped-def]
+    outputs, wide, weights, pieces = unpacked(job, 4)
+    panels = -(-outputs // PANEL)
+    turned, at = floats(weights, (panels, wide, PANEL)), 0
+    for piece in range(pieces):
+        given, inputs = unpacked(job + 8 * (4 + 2 * piece), 2)
+        w = floats(given, (outputs, inputs))
+        for panel in range(number, panels, count):
+            begin, end = panel * PANEL, min(outputs, (panel + 1) * PANEL)
+            whole = end - (end - begin) % ROW
+            for i in range(begin, whole, ROW):
+                for k in range(inputs):
+                    for lane in range(ROW):
+                        turned[panel, at + k, i - begin + lane] = w[i + lane, k]
+            for i in range(whole, end):
+                for k in range(inputs):
+                    turned[panel, at + k, i - begin] = w[i, k]
+        at += inputs
+
+
+@part
+def multiply_packed(at, rows, outputs, inputs, a, a_row, weights, wide, c, c_row):  # type: ignore[no-untyped-def]
+    """C = A W of packed weights, of which A has as many columns as `inputs`."""
+    for panel in range(-(-outputs // PANEL)):
+        product(
+            at, rows, min(PANEL, outputs - panel * PANEL), inputs, a, a_row, 1,
+            weights + SIZE * panel * wide * PANEL, PANEL, c + SIZE * panel * PANEL, c_row,
+            0, 0, NO_FLOOR,
+        )  # fmt: skip
+
+
+def _copy(x: Value) -> Sequence[Value]:
+    return (x,)
+
+
+copy = over_arrays(_copy, outputs=1)
