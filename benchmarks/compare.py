@@ -152,16 +152,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fresh(options: argparse.Namespace) -> Results:
-    """A new measurement, each row told on stderr as it comes, saved if that is asked for."""
-    load = os.getloadavg()[0]
-    rows = []
+    """A new measurement, each row told on stderr as it comes, and saved if that is asked for."""
+    load, rows = os.getloadavg()[0], []
     for row in training.results_of(options):
         print(training.line(row), file=sys.stderr, flush=True)
         rows.append(row)
-    found = Results(machine=present_machine(load), rows=rows)
-    if options.save:
-        found.write(options.save)
-    return found
+        if options.save:  # each time: a row that ends the run does not take the others with it
+            Results(machine=present_machine(load), rows=rows).write(options.save)
+    return Results(machine=present_machine(load), rows=rows)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from benchmarks import compare
+from benchmarks import compare, training
 from benchmarks.machine import Machine
 from benchmarks.result import Measured, Quartiles, Results, Unmeasured
 
@@ -162,3 +162,16 @@ def test_wrong_arguments_are_told_in_a_sentence(arguments, said, tmp_path, monke
 
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_the_rows_before_one_that_breaks_are_kept(tmp_path, monkeypatch):
+    def results_of(options):
+        yield measured("a")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(training, "results_of", results_of)
+
+    with pytest.raises(ZeroDivisionError):
+        compare.main(["--save", str(tmp_path / "results.json")])
+
+    assert Results.read(tmp_path / "results.json").rows == [measured("a")]
