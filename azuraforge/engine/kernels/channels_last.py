@@ -39,6 +39,15 @@ def dense(x: Array) -> Array:
     return x if is_dense else empty(np, (), x.shape, x.dtype)
 
 
+def brought(x: Array) -> Array:
+    """The array itself where the channels of a pixel are neighbours, else a copy in that order."""
+    if distances(x) is not None and min(x.strides) >= 0:
+        return x
+    made = empty(np, (), x.shape, x.dtype)
+    np.copyto(made, x)
+    return made
+
+
 class Images:
     """Images as compiled code reads them, some at a time: where they are, or copied.
 
@@ -112,3 +121,20 @@ def read_images(source, number, n, now):  # type: ignore[no-untyped-def]
             frame + FLOAT_SIZE * (i * framed_image + inner), framed_row, channels, height, width,
         )  # fmt: skip
     return frame
+
+
+@part
+def add_pixels(first, count, total):  # type: ignore[no-untyped-def]
+    """Add rows to a total, four at a time."""
+    n = len(total)
+    length = FLOAT_SIZE * n
+    for i in range(0, count - 3, 4):
+        at = first + length * i
+        one, two = floats(at, n), floats(at + length, n)
+        three, four = floats(at + 2 * length, n), floats(at + 3 * length, n)
+        for j in range(n):
+            total[j] += (one[j] + two[j]) + (three[j] + four[j])
+    for i in range(count - count % 4, count):
+        one = floats(first + length * i, n)
+        for j in range(n):
+            total[j] += one[j]

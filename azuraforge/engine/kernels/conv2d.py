@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.kernels import channels_last, split
-from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, Images, read_images
-from azuraforge.engine.kernels.compile import part
+from azuraforge.engine.kernels import channels_last, split, winograd
+from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, Images, add_pixels, read_images
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.split import integers, task, unpacked
 from azuraforge.engine.kernels.taps import ENTRY_SIZE, TAP_PRODUCT, tap_product
@@ -43,21 +42,34 @@ def accepts(x: Array, w: Array, b: Array, **places: Any) -> bool:
 def forward(
     xp: Any, x: Array, w: Array, b: Array, y: Array, stride: Pair, padding: Pair, dilation: Pair
 ) -> None:
-    axes = _axes(of_result, x, w, y, stride, padding, dilation)
-    _correlate(x, axes, w.transpose(2, 3, 1, 0), np.ascontiguousarray(b), y)
+    made, bias, kernel = channels_last.dense(y), np.ascontiguousarray(b), w.transpose(2, 3, 1, 0)
+    if winograd.suits(w, stride, dilation):
+        winograd.convolve(x, kernel, bias, made, padding)
+    else:
+        axes = _axes(of_result, x, w, y, stride, padding, dilation)
+        _correlate(x, axes, kernel, bias, made)
+    if made is not y:
+        np.copyto(y, made)
 
 
 def _gradient_x(
     xp: Any, g: Array, w: Array, gx: Array, stride: Pair, padding: Pair, dilation: Pair
 ) -> None:
-    axes = _axes(of_input, gx, w, g, stride, padding, dilation)
-    _correlate(g, axes, w.transpose(2, 3, 0, 1), None, gx)
+    if winograd.suits(w, stride, dilation):
+        turned = w[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
+        winograd.convolve(g, turned, None, gx, (2 - padding[0], 2 - padding[1]))
+    else:
+        axes = _axes(of_input, gx, w, g, stride, padding, dilation)
+        _correlate(g, axes, w.transpose(2, 3, 0, 1), None, gx)
 
 
 def _gradient_wb(
     xp: Any, g: Array, x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair
 ) -> tuple[Array, Array]:
     """As one: both go over g."""
+    if winograd.suits(w, stride, dilation):
+        gk, gb = winograd.gradients(x, g, padding)
+        return gk.transpose(3, 2, 0, 1), gb
     rows, columns = _axes(of_result, x, w, g, stride, padding, dilation)
     (batch, out, high, wide), channels = g.shape, x.shape[1]
     images = min(batch, -(-PIXELS // (high * wide)))
@@ -92,11 +104,7 @@ def _correlate(
     x: Array, axes: tuple[Axis, Axis], weights: Array, first: Array | None, y: Array
 ) -> None:
     result = channels_last.distances(y)
-    if result is None:
-        turned = channels_last.empty(np, (), y.shape, y.dtype)
-        _correlate(x, axes, weights, first, turned)
-        np.copyto(y, turned)
-        return
+    assert result is not None
     batch, out, high, wide = y.shape
     images = min(batch, -(-PIXELS // (high * wide)))
     count = threads()
@@ -131,26 +139,6 @@ def _multiply(job, number, count):  # type: ignore[no-untyped-def]
             )  # fmt: skip
 
 
-@part
-def _add_rows(first, count, total):  # type: ignore[no-untyped-def]
-    """Add rows to a total, four at a time."""
-    n = len(total)
-    rows = floats(first, count * n)
-    whole = count - count % 4
-    for i in range(0, whole * n, 4 * n):
-        one, two, three, four = (
-            rows[i : i + n],
-            rows[i + n : i + 2 * n],
-            rows[i + 2 * n : i + 3 * n],
-            rows[i + 3 * n : i + 4 * n],
-        )
-        for j in range(n):
-            total[j] += (one[j] + two[j]) + (three[j] + four[j])
-    for i in range(whole * n, count * n, n):
-        for j in range(n):
-            total[j] += rows[i + j]
-
-
 @task
 def _sum_gradients(job, number, count):  # type: ignore[no-untyped-def]
     numbers = unpacked(job, 38)
@@ -165,4 +153,4 @@ def _sum_gradients(job, number, count):  # type: ignore[no-untyped-def]
         tap_product(
             at, m, out, now * high, wide, a, a_at, tap_at, a_k, b, out, gw, c_at, gw, 1, NO_FLOOR
         )
-        _add_rows(b, now * high * wide, gb)
+        add_pixels(b, now * high * wide, gb)

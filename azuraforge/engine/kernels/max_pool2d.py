@@ -18,6 +18,7 @@ from azuraforge.engine.kernels.split import task, unpacked
 from azuraforge.engine.threads import threads
 
 Pair = tuple[int, int]
+NOTHING, LOWEST = np.float32(0), np.float32(-np.inf)
 ORDERS = {"y": channels_last.empty, "gx": channels_last.empty}
 
 
@@ -66,17 +67,17 @@ def _forward(job, number, count):  # type: ignore[no-untyped-def]
     x, n, c, height, width = numbers[:13], numbers[13], numbers[5], numbers[6], numbers[7]
     high, wide, tall, broad, down, right, top, left, y = numbers[14:]
     for image in range(n * number // count, n * (number + 1) // count):
-        source = floats(read_images(x, number, image, 1), height * width * c)
+        source = read_images(x, number, image, 1)
         for row in range(high):
-            to = floats(y + FLOAT_SIZE * (image * high + row) * wide * c, wide * c)
             i_from, i_to = _inside(row, down, top, tall, height)
             for column in range(wide):
                 j_from, j_to = _inside(column, right, left, broad, width)
-                largest = to[column * c : column * c + c]
-                largest[:] = source[(i_from * width + j_from) * c :][:c]
+                largest = floats(y + FLOAT_SIZE * ((image * high + row) * wide + column) * c, c)
+                for k in range(c):
+                    largest[k] = LOWEST
                 for i in range(i_from, i_to):
                     for j in range(j_from, j_to):
-                        seen = source[(i * width + j) * c :]
+                        seen = floats(source + FLOAT_SIZE * (i * width + j) * c, c)
                         for k in range(c):
                             v, so_far = seen[k], largest[k]
                             largest[k] = v if v > so_far or v != v else so_far  # NaN wins
@@ -90,22 +91,25 @@ def _backward(job, number, count):  # type: ignore[no-untyped-def]
     high, wide, tall, broad, down, right, top, left, gx, rest_at = numbers[40:]
     rest = floats(rest_at + FLOAT_SIZE * number * c, c)  # of g, until a maximum has taken it
     for image in range(n * number // count, n * (number + 1) // count):
-        size, places = height * width * c, high * wide * c
-        source = floats(read_images(x, number, image, 1), size)
-        largest = floats(read_images(y, number, image, 1), places)
-        arrived = floats(read_images(g, number, image, 1), places)
-        to = floats(gx + FLOAT_SIZE * image * size, size)
-        to[:] = 0
+        source, results = read_images(x, number, image, 1), read_images(y, number, image, 1)
+        gradient = read_images(g, number, image, 1)
+        to = gx + FLOAT_SIZE * image * height * width * c
+        whole = floats(to, height * width * c)
+        for k in range(len(whole)):
+            whole[k] = 0
         for row in range(high):
             i_from, i_to = _inside(row, down, top, tall, height)
             for column in range(wide):
                 j_from, j_to = _inside(column, right, left, broad, width)
-                at = (row * wide + column) * c
-                rest[:] = arrived[at : at + c]
+                at = FLOAT_SIZE * (row * wide + column) * c
+                largest, arrived = floats(results + at, c), floats(gradient + at, c)
+                for k in range(c):
+                    rest[k] = arrived[k]
                 for i in range(i_from, i_to):
                     for j in range(j_from, j_to):
-                        seen, into = source[(i * width + j) * c :], to[(i * width + j) * c :]
+                        at = FLOAT_SIZE * (i * width + j) * c
+                        seen, into = floats(source + at, c), floats(to + at, c)
                         for k in range(c):
-                            is_maximum = seen[k] == largest[at + k]
-                            into[k] += rest[k] if is_maximum else 0
-                            rest[k] = 0 if is_maximum else rest[k]
+                            is_maximum = seen[k] == largest[k]
+                            into[k] += rest[k] if is_maximum else NOTHING
+                            rest[k] = NOTHING if is_maximum else rest[k]

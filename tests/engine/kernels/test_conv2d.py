@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azuraforge.engine.ops.conv import conv2d
@@ -18,6 +18,8 @@ pytest.importorskip("numba", reason="Numba, the extra `jit`, is not installed")
 from azuraforge.engine.threads import set_threads, threads
 
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
+paddings = st.tuples(st.integers(0, 4), st.integers(0, 4))
+excesses = st.tuples(st.integers(0, 9), st.integers(0, 9))
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ cases = st.builds(
     st.sampled_from([1, 5, 16, 17, 32, 45, 64, 70]),
     pairs,
     pairs,
-    st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    paddings,
     pairs,
-    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    excesses,
 )
 
 
@@ -135,6 +137,37 @@ def test_given_memory_of_any_order_is_filled() -> None:
     conv2d.run(arrays, bound, conv2d.implementation(arrays, bound), [rows_last])
 
     np.testing.assert_array_equal(rows_last, y)
+
+
+@given(
+    st.integers(1, 3), st.sampled_from([32, 45, 64, 70]), st.sampled_from([32, 37, 64, 67]),
+    paddings, excesses, st.booleans(),
+)  # fmt: skip
+@settings(max_examples=30)
+def test_many_channels_and_a_kernel_of_3_by_3_equal_the_reference(
+    batch: int, channels: int, out: int, padding: Any, beyond: Any, turned: bool
+) -> None:
+    case = Case(batch, channels, out, (3, 3), (1, 1), padding, (1, 1), beyond)
+    arrays = case.operands()
+    exact = convolved([a.astype(np.float64) for a in arrays], case.places)
+    if turned:
+        arrays[0] = channels_last(arrays[0])
+
+    assert_close(convolved(arrays, case.places), exact)
+
+
+def test_tiles_of_several_threads_make_one_result() -> None:
+    arrays = Case(3, 32, 33, (3, 3), (1, 1), (1, 1), (1, 1), (12, 13)).operands()
+    exact = convolved([a.astype(np.float64) for a in arrays], {"padding": (1, 1)})
+    before = threads()
+
+    for count in (1, 2, 5):
+        set_threads(count)
+        found, again = (convolved(arrays, {"padding": (1, 1)}) for _ in range(2))
+        set_threads(before)
+
+        assert_close(found, exact)
+        assert all((one == other).all() for one, other in zip(found, again, strict=True))
 
 
 def test_nan_shows_where_the_kernel_meets_it_and_nowhere_else() -> None:
