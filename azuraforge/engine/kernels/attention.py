@@ -23,6 +23,7 @@ from azuraforge.engine.kernels.elementary import exp, log
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.product import PRODUCT, product
 from azuraforge.engine.kernels.split import run, task, unpacked
+from azuraforge.engine.kernels.turn import turn
 from azuraforge.engine.threads import threads
 
 # ruff: noqa: FURB136  max() is not made a vector of, and hides NaN
@@ -129,20 +130,6 @@ def _scratch(begin, number, columns):  # type: ignore[no-untyped-def]
 
 
 @part
-def _turn(x, row, rows, columns, factor, turned):  # type: ignore[no-untyped-def]
-    """turned = factor xᵀ of up to QUERIES rows; zero where there are fewer."""
-    source = floats(x, (rows - 1) * row + columns)
-    if rows == QUERIES:
-        for d in range(columns):
-            for i in range(QUERIES):
-                turned[d, i] = factor * source[i * row + d]
-    else:
-        for d in range(columns):
-            for i in range(QUERIES):
-                turned[d, i] = factor * source[i * row + d] if i < rows else ZERO
-
-
-@part
 def _hide(scores, key, keys, query):  # type: ignore[no-untyped-def]
     """-inf where a key comes after its query."""
     for j in range(max(query - key, 0), keys):
@@ -174,6 +161,16 @@ def _soften(scores, keys, top, new_top, total):  # type: ignore[no-untyped-def]
             weight = exp(scores[j, i] - new_top[i])
             scores[j, i] = weight
             total[i] += weight
+
+
+@part
+def _soften_back(p, gs, keys, lse, shared, factor):  # type: ignore[no-untyped-def]
+    """Scores to weights p, and from the gradients of these to gs, those of the scores."""
+    for j in range(keys):
+        for i in range(QUERIES):
+            weight = exp(p[j, i] - lse[i])
+            p[j, i] = weight
+            gs[j, i] = weight * (gs[j, i] - shared[i]) * factor
 
 
 @part
@@ -210,7 +207,10 @@ def _attend(job, number, count):  # type: ignore[no-untyped-def]
         lse = floats(lse_at + SIZE * head * time, time)
         for query in range(0, time, QUERIES):
             rows = min(QUERIES, time - query)
-            _turn(q + SIZE * query * q_row, q_row, rows, width, factor, turned)
+            turn(rows, width, q + SIZE * query * q_row, q_row, turned_at, QUERIES)
+            for d in range(width):
+                for i in range(QUERIES):
+                    turned[d, i] *= factor
             y_i = y + SIZE * query * y_row
             for i in range(QUERIES):
                 top[i], total[i] = -INFINITY, ZERO
@@ -264,15 +264,20 @@ def _attend_back(job, number, count):  # type: ignore[no-untyped-def]
         gk, gk_row = _head(job, 6, head, inner)
         gv, gv_row = _head(job, 7, head, inner)
         kept = floats(lse_at + SIZE * head * time, time)
-        _clear(gk, gk_row, keys, width)
-        _clear(gv, gv_row, keys, outputs)
-        for query in range(0, time, QUERIES):
+        last = (time - 1) // QUERIES * QUERIES
+        seen = min(keys, time) if is_causal else keys
+        _clear(gk + SIZE * seen * gk_row, gk_row, keys - seen, width)
+        _clear(gv + SIZE * seen * gv_row, gv_row, keys - seen, outputs)
+        for query in range(last, -1, -QUERIES):  # the last first: it sees the most keys
             rows = min(QUERIES, time - query)
             q_i, g_i = q + SIZE * query * q_row, g + SIZE * query * g_row
             gq_i = gq + SIZE * query * gq_row
-            _turn(q_i, q_row, rows, width, factor, q_turned)
-            _turn(g_i, g_row, rows, outputs, ONE, g_turned)
-            _turn(y + SIZE * query * y_row, y_row, rows, outputs, ONE, y_turned)
+            turn(rows, width, q_i, q_row, q_at, QUERIES)
+            turn(rows, outputs, g_i, g_row, g_at, QUERIES)
+            turn(rows, outputs, y + SIZE * query * y_row, y_row, y_at, QUERIES)
+            for d in range(width):
+                for i in range(QUERIES):
+                    q_turned[d, i] *= factor
             for i in range(QUERIES):
                 shared[i] = ZERO
                 lse[i] = kept[query + i] if i < rows else ZERO
@@ -294,21 +299,19 @@ def _attend_back(job, number, count):  # type: ignore[no-untyped-def]
                 )  # fmt: skip
                 if is_causal and key + many - 1 > query:
                     _hide(p, key, many, query)
-                for j in range(many):
-                    for i in range(QUERIES):
-                        weight = exp(p[j, i] - lse[i])
-                        p[j, i] = weight
-                        gs[j, i] = weight * (gs[j, i] - shared[i]) * factor
+                _soften_back(p, gs, many, lse, shared, factor)
                 first, first_row = (gq_i, gq_row) if key else (0, 0)
                 product(
                     at, rows, width, many, gs_at, 1, QUERIES,
                     k_j, k_row, gq_i, gq_row, first, first_row, -INFINITY,
                 )  # fmt: skip
+                first, first_row = (gk_j, gk_row) if query < last else (0, 0)
                 product(
                     at, many, width, rows, gs_at, QUERIES, 1,
-                    q_i, q_row, gk_j, gk_row, gk_j, gk_row, -INFINITY,
+                    q_i, q_row, gk_j, gk_row, first, first_row, -INFINITY,
                 )  # fmt: skip
+                first, first_row = (gv_j, gv_row) if query < last else (0, 0)
                 product(
                     at, many, outputs, rows, p_at, QUERIES, 1,
-                    g_i, g_row, gv_j, gv_row, gv_j, gv_row, -INFINITY,
+                    g_i, g_row, gv_j, gv_row, first, first_row, -INFINITY,
                 )  # fmt: skip

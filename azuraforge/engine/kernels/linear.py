@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.kernels.product import multiply, transpose
+from azuraforge.engine.kernels.product import multiply
+from azuraforge.engine.kernels.turn import transpose
 
 
 def accepts(x: Array, w: Array, b: Array) -> bool:

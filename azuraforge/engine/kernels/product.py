@@ -16,8 +16,9 @@ from numba.extending import intrinsic
 
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled, native, part
-from azuraforge.engine.kernels.memory import address, floats
+from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.simd import FLOAT, INT, LANES, PANEL, ROWS, VECTORS, tile
+from azuraforge.engine.kernels.turn import transpose as transpose
 from azuraforge.engine.threads import threads
 
 HALF_VECTORS = VECTORS // 2  # for up to so many columns, a full tile would do work for nothing
@@ -151,22 +152,3 @@ def multiply(
 @compiled(f"void({', '.join(['i8'] * 14)}, f4)")
 def _multiply(at, count, m, n, k, a, a_row, a_k, b, b_k, c, c_row, first, first_row, floor):  # type: ignore[no-untyped-def]
     split_product(at, count, m, n, k, a, a_row, a_k, b, b_k, c, c_row, first, first_row, floor)
-
-
-def transpose(a: Array, b: Array) -> None:
-    """b = aᵀ, both contiguous."""
-    _transpose(address(a), *a.shape, address(b))
-
-
-@compiled("void(i8, i8, i8, i8)")
-def _transpose(from_a, rows, columns, to_b):  # type: ignore[no-untyped-def]
-    """16 rows of a at a time, which LLVM makes shuffles of (12 GB/s)."""
-    a, b = floats(from_a, (rows, columns)), floats(to_b, (columns, rows))
-    whole = rows - rows % 16
-    for i in range(0, whole, 16):
-        for j in range(columns):
-            for lane in range(16):
-                b[j, i + lane] = a[i + lane, j]
-    for j in range(columns):
-        for i in range(whole, rows):
-            b[j, i] = a[i, j]

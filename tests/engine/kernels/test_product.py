@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 pytest.importorskip("numba", reason="kernels need the jit extra")
 
 from azuraforge.engine import Tensor, nn
-from azuraforge.engine.kernels.product import multiply, transpose
+from azuraforge.engine.kernels.product import multiply
 from azuraforge.engine.threads import set_threads, threads
 
 sizes = st.integers(1, 150)
@@ -56,16 +56,6 @@ def test_the_number_of_threads_does_not_change_the_bits():
     set_threads(before)
 
     assert (one == two).all()
-
-
-@given(sizes, sizes)
-def test_a_transpose_equals_numpys(rows, columns):
-    a = numbers(1, rows, columns)
-    b = np.empty((columns, rows), np.float32)
-
-    transpose(a, b)
-
-    assert (b == a.T).all()
 
 
 def test_arrays_that_may_only_be_read_are_read():
