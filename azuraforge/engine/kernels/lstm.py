@@ -11,7 +11,7 @@ from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.formulas import sigmoid, tanh
 from azuraforge.engine.kernels.lanes import Value, over_arrays, together
 from azuraforge.engine.kernels.memory import address
-from azuraforge.engine.kernels.product import PRODUCT, SIZE, product, transpose
+from azuraforge.engine.kernels.product import PRODUCT, SIZE, product
 from azuraforge.engine.kernels.sequence import (
     NO_FLOOR,
     SPAN,
@@ -24,6 +24,7 @@ from azuraforge.engine.kernels.sequence import (
     side_by_side,
 )
 from azuraforge.engine.kernels.split import run, task, unpacked
+from azuraforge.engine.kernels.turn import transpose
 from azuraforge.engine.threads import threads
 
 F = np.float32
@@ -122,7 +123,7 @@ def _forward(job, number, count):  # type: ignore[no-untyped-def]
             copy(features, x + t * x_time + (low + row) * x_row, begin + row * width)
         first = t * batch + low
         multiply_packed(
-            at, rows, 4 * hidden, wide, begin, wide, weights, wide, gates + 4 * first * state,
+            at, rows, 4 * hidden, wide, begin, wide, weights, gates + 4 * first * state,
             4 * hidden,
         )  # fmt: skip
         for row in range(rows):

@@ -14,17 +14,17 @@ import numpy as np
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.lanes import Value, over_arrays
-from azuraforge.engine.kernels.memory import address, floats
+from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.product import SIZE, product
 from azuraforge.engine.kernels.simd import PANEL
 from azuraforge.engine.kernels.split import run, task, unpacked
+from azuraforge.engine.kernels.turn import turn
 from azuraforge.engine.threads import threads
 
 F = np.float32
 NO_FLOOR = F(-np.inf)
 SPAN = 256  # rows of a product over time, as many steps as that takes: they stay in level 2
 WORTH_SPLITTING = 65_536  # weights: below, a second thread costs more than it brings
-ROW = 16  # numbers of a column that are moved together
 
 
 def all_float32(*operands: Any) -> bool:
@@ -66,31 +66,21 @@ def packed(*pieces: Array) -> Array:
 @task
 def _pack(job, number, count):  # type: ignore[no-untyped-def]
     outputs, wide, weights, pieces = unpacked(job, 4)
-    panels = -(-outputs // PANEL)
-    turned, at = floats(weights, (panels, wide, PANEL)), 0
-    for piece in range(pieces):
-        given, inputs = unpacked(job + 8 * (4 + 2 * piece), 2)
-        w = floats(given, (outputs, inputs))
-        for panel in range(number, panels, count):
-            begin, end = panel * PANEL, min(outputs, (panel + 1) * PANEL)
-            whole = end - (end - begin) % ROW
-            for i in range(begin, whole, ROW):
-                for k in range(inputs):
-                    for lane in range(ROW):
-                        turned[panel, at + k, i - begin + lane] = w[i + lane, k]
-            for i in range(whole, end):
-                for k in range(inputs):
-                    turned[panel, at + k, i - begin] = w[i, k]
-        at += inputs
+    for panel in range(number, -(-outputs // PANEL), count):
+        own, to = min(PANEL, outputs - panel * PANEL), weights + SIZE * panel * wide * PANEL
+        for piece in range(pieces):
+            w, inputs = unpacked(job + 8 * (4 + 2 * piece), 2)
+            turn(own, inputs, w + SIZE * panel * PANEL * inputs, inputs, to, PANEL)
+            to += SIZE * inputs * PANEL
 
 
 @part
-def multiply_packed(at, rows, outputs, inputs, a, a_row, weights, wide, c, c_row):  # type: ignore[no-untyped-def]
-    """C = A W of packed weights, of which A has as many columns as `inputs`."""
+def multiply_packed(at, rows, outputs, inputs, a, a_row, weights, c, c_row):  # type: ignore[no-untyped-def]
+    """C = A W of packed weights."""
     for panel in range(-(-outputs // PANEL)):
         product(
             at, rows, min(PANEL, outputs - panel * PANEL), inputs, a, a_row, 1,
-            weights + SIZE * panel * wide * PANEL, PANEL, c + SIZE * panel * PANEL, c_row,
+            weights + SIZE * panel * inputs * PANEL, PANEL, c + SIZE * panel * PANEL, c_row,
             0, 0, NO_FLOOR,
         )  # fmt: skip
 

@@ -205,5 +205,6 @@ gru = op(
     shape=_gru_shape,
     forward=_gru_forward,
     grads={("x", "w_ih", "w_hh", "b_ih", "b_hh", "h"): _gru_gradient},
+    kernel="gru",
     samples=_samples(gates=3, states=1),
 )

@@ -1,0 +1,110 @@
+"""LSTM and GRU against their references in float64, at sizes that are multiples of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("numba", reason="Numba, the extra `jit`, is not installed")
+
+from azuraforge.engine.ops import Op, recurrent
+from azuraforge.engine.threads import set_threads, threads
+
+SIZES = st.tuples(
+    st.integers(1, 40), st.integers(1, 20), st.integers(1, 20), st.integers(1, 70)
+)  # time, batch, features, hidden
+OPS = pytest.mark.parametrize("op", [recurrent.lstm, recurrent.gru], ids=lambda op: op.name)
+
+
+@pytest.fixture(autouse=True)
+def _same_threads() -> Iterator[None]:
+    before = threads()
+    yield
+    set_threads(before)
+
+
+def operands(op: Op, time: int, batch: int, features: int, hidden: int) -> list[Any]:
+    rng = np.random.default_rng(4)
+    gates, states = (4, 2) if op is recurrent.lstm else (3, 1)
+    wide = gates * hidden
+    x = rng.standard_normal((batch, time, features)).swapaxes(0, 1)  # as batch_first gives it
+    shapes = [(wide, features), (wide, hidden), (wide,), (wide,)]
+    weights = [0.3 * rng.standard_normal(shape) for shape in shapes]
+    beginnings = [rng.standard_normal((batch, hidden)) for _ in range(states)]
+    return [a.astype(np.float32) for a in (x, *weights, *beginnings)]
+
+
+def there_and_back(op: Op, how: Any, inputs: list[Any]) -> list[Any]:
+    """What the op returns, and the gradients of its inputs where the outputs' are random."""
+    outputs = op.run(inputs, (), how)
+    rng, dtype = np.random.default_rng(5), inputs[0].dtype
+    returned = outputs[: op.returned]
+    outer = [rng.standard_normal(y.shape).astype(dtype) for y in returned]
+    kept, shapes = how.keep((*inputs, *outputs)), [x.shape for x in inputs]
+    return [*returned, *how.input_gradients(np, [True] * len(inputs), outer, kept, shapes)]
+
+
+@OPS
+@settings(max_examples=30)
+@given(SIZES, st.integers(1, 3))
+def test_it_does_what_the_reference_does_in_float64(op, sizes, count):
+    inputs = operands(op, *sizes)
+    set_threads(count)
+
+    found = there_and_back(op, op.kernel, inputs)
+
+    exact = there_and_back(op, op.reference, [a.astype(np.float64) for a in inputs])
+    for a, b in zip(found, exact, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * max(1, np.abs(b).max()))
+
+
+@OPS
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_bits_are_the_same_each_time(op, count):
+    inputs = operands(op, 13, 11, 5, 37)
+    set_threads(count)
+
+    one, two = (there_and_back(op, op.kernel, inputs) for _ in range(2))
+
+    for a, b in zip(one, two, strict=True):
+        assert (a == b).all()
+
+
+@OPS
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_float32_takes_the_kernel_and_float64_the_reference(op, dtype):
+    inputs = [a.astype(dtype) for a in operands(op, 3, 2, 4, 5)]
+
+    how = op.implementation(inputs, ())
+
+    assert how is (op.kernel if dtype == np.float32 else op.reference)
+
+
+@OPS
+def test_nan_shows_in_its_row_and_in_no_other(op):
+    inputs = operands(op, 3, 2, 4, 5)
+    inputs[0][1, 0, 2] = np.nan
+
+    y, *ends = op(*inputs)
+
+    assert np.isnan(y[1:, 0]).all()
+    assert np.isfinite(y[:, 1]).all()
+    assert np.isfinite(y[0]).all()
+    assert all(np.isnan(end[0]).all() for end in ends)
+
+
+@OPS
+def test_gates_far_out_are_0_and_1_and_let_nothing_back(op):
+    inputs = operands(op, 2, 3, 4, 5)
+    inputs[0][...] = np.where(inputs[0] > 0, 1e30, -1e30)
+
+    y, *rest = there_and_back(op, op.kernel, inputs)
+
+    gx = rest[op.returned - 1]
+    assert np.isfinite(y).all()
+    assert (gx == 0).all()
