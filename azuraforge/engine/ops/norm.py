@@ -129,6 +129,7 @@ batch_norm = op(
     shape=_batch_shape,
     forward=_batch_forward,
     grads={("x", "w", "b"): _batch_gradient},
+    kernel="batch_norm",
     samples=(
         Sample(normal(5, 3), normal(3), normal(3)),
         Sample(normal(2, 3, 4), normal(3), normal(3), eps=0.1),
