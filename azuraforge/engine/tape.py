@@ -81,6 +81,13 @@ def run(function: Callable[..., Any], *args: Any) -> None:
         tape.note(function, *args)
 
 
+def keep(*arrays: Array | None) -> None:
+    """Let a tape in force hold arrays that calls know by their addresses."""
+    tape = _tape.get()
+    if tape is not None:
+        tape.kept += arrays
+
+
 def change(function: Callable[..., Any], changed: Array, *args: Any) -> None:
     """Call a function that changes its first array, which outlives the step; note both."""
     tape = _tape.get()

@@ -55,7 +55,27 @@ class Shared(nn.Module):
         return self.head(h * 0.5 + self.inner(h).tanh()) - h.mean(1, keepdim=True)
 
 
+class Attentive(nn.Module):
+    """Heads as views of one product, learned places, and a gradient that lies across."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Embedding(5, 8)
+        self.into = nn.Linear(8, 24)
+        self.out = nn.Linear(8, 8)
+        self.head = nn.Linear(40, 3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.places(np.arange(5))
+        split = self.into(x).reshape(-1, 5, 3, 2, 4)
+        q, k, v = (split[:, :, i].transpose(1, 2) for i in range(3))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(y.transpose(1, 2).reshape(-1, 5, 8))
+        return self.head(self.out(x).transpose(1, 2).flatten(1))
+
+
 CASES = {
+    "attentive": (lambda generator: Attentive(), (5, 8)),
     "classifier": (classifier, (6,)),
     "convolutional": (convolutional, (1, 6, 6)),
     "recurrent": (lambda generator: Recurrent(), (5, 2)),

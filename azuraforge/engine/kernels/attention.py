@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.elementary import exp, log
@@ -48,6 +49,7 @@ def heads_last(xp: Any, arrays: Any, shape: tuple[int, ...], dtype: Any) -> Arra
     return np.empty((*batch, time, heads, width), dtype).swapaxes(-2, -3)
 
 
+NOTES = True
 ORDERS = dict.fromkeys(("y", "gq", "gk", "gv"), heads_last)
 
 
@@ -94,13 +96,14 @@ def _run(
     begin = -(-address(scratch) // CACHE_LINE) * CACHE_LINE
     sizes = (inner, heads, q.shape[-2], k.shape[-2], width, outputs, is_causal)
     places = [number for x in arrays for number in _place(x)]
+    tape.keep(*arrays, lse, factor, scratch)
     run(function, count, PRODUCT, *sizes, address(factor), address(lse), begin, *places)
 
 
 def _rows(x: Array) -> Array:
     """The array with the numbers of a row side by side."""
     fits = x.strides[-1] == SIZE or x.shape[-1] == 1
-    return x if fits else np.ascontiguousarray(x)
+    return x if fits else tape.compute(np.ascontiguousarray, x)
 
 
 def _place(x: Array) -> tuple[int, int, int, int]:

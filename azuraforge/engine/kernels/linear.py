@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.product import multiply
 from azuraforge.engine.kernels.turn import transpose
+
+NOTES = True
 
 
 def accepts(x: Array, w: Array, b: Array) -> bool:
@@ -29,16 +32,21 @@ def forward(xp: Any, x: Array, w: Array, b: Array, y: Array) -> None:
 
 def _gradient_x(xp: Any, g: Array, w: Array, gx: Array) -> None:
     out, inner = w.shape
-    multiply(gx.size // inner, inner, out, np.ascontiguousarray(g), out, 1, w, inner, gx)
+    multiply(gx.size // inner, inner, out, _contiguous(g), out, 1, w, inner, gx)
 
 
 def _gradient_w(xp: Any, g: Array, x: Array, gw: Array) -> None:
     out, inner = gw.shape
-    multiply(out, inner, x.size // inner, np.ascontiguousarray(g), 1, out, x, inner, gw)
+    multiply(out, inner, x.size // inner, _contiguous(g), 1, out, x, inner, gw)
 
 
 def _gradient_b(xp: Any, g: Array, gb: Array) -> None:
-    np.add.reduce(g.reshape(-1, len(gb)), 0, out=gb)
+    rows = _contiguous(g).reshape(-1, len(gb))
+    tape.run(np.add.reduce, rows, 0, None, gb)
+
+
+def _contiguous(g: Array) -> Array:
+    return tape.compute(np.ascontiguousarray, g)
 
 
 gradients = {"x": _gradient_x, "w": _gradient_w, "b": _gradient_b}

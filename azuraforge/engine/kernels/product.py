@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled, native, part
 from azuraforge.engine.kernels.memory import address
@@ -146,7 +147,8 @@ def multiply(
     """
     begin = 0 if first is None else address(first)
     places = address(a), a_row, a_k, address(b), b_k, address(c), n, begin, 0
-    _multiply(PRODUCT, threads(), m, n, k, *places, floor)
+    tape.keep(a, b, c, first)
+    tape.run(_multiply, PRODUCT, threads(), m, n, k, *places, floor)
 
 
 @compiled(f"void({', '.join(['i8'] * 14)}, f4)")

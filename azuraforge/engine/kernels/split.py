@@ -14,6 +14,7 @@ from numba import carray, prange, types
 from numba.extending import intrinsic
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
+from azuraforge.engine import tape
 from azuraforge.engine.kernels.compile import compiled, native, part
 from azuraforge.engine.kernels.simd import INT
 
@@ -22,7 +23,7 @@ task = native("void(i8, i8, i8)")  # f(job, number, count), for `run`
 
 def run(function: Any, count: int, *job: int) -> None:
     """Let `count` threads each call a task with its number."""
-    _run(function.address, count, np.array(job, np.int64))
+    tape.run(_run, function.address, count, np.array(job, np.int64))
 
 
 @intrinsic

@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled, part
 from azuraforge.engine.kernels.memory import address, floats
@@ -74,7 +75,8 @@ def _swapped(builder: Any, upper: Any, lower: Any, apart: int) -> tuple[Any, Any
 
 def transpose(a: Array, b: Array) -> None:
     """b = aᵀ, both contiguous."""
-    _transpose(address(a), *a.shape, address(b))
+    tape.keep(a, b)
+    tape.run(_transpose, address(a), *a.shape, address(b))
 
 
 @compiled("void(i8, i8, i8, i8)")
