@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,9 @@ class Workload:
     lr: float = 1e-3
     tolerance: float = 1e-4  # of a loss or output, relative; float32 rounding made 3e-6 of it
 
+    @cached_property
     def batches(self) -> list[tuple[Array, Array]]:
-        """The same batches each time."""
+        """The same for both libraries, and each time."""
         rng = np.random.default_rng(SEED)
         return [self.batch(rng) for _ in range(BATCHES)]
 
@@ -57,7 +59,7 @@ class Side:
         options = library.optimizer_options
         self.optimizer = kind(self.model.parameters(), lr=workload.lr, **options)
         self.batches = [
-            (library.tensor(x), library.tensor(target)) for x, target in workload.batches()
+            (library.tensor(x), library.tensor(target)) for x, target in workload.batches
         ]
 
     def train_step(self, x: Any, target: Any) -> Any:
@@ -76,7 +78,7 @@ class Side:
 
     def inference(self) -> Callable[[], Any]:
         """The model's output for one sample."""
-        x, _ = self.workload.batches()[0]
+        x, _ = self.workload.batches[0]
         sample = self.library.tensor(x[:1].copy())
         self.model.eval()
 

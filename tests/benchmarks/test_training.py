@@ -75,7 +75,7 @@ def in_float64(side):
     side.optimizer = getattr(side.library.optim, kind)(side.model.parameters(), lr=1e-3, **options)
     side.batches = [
         tuple(side.library.tensor(a.astype("f8") if a.dtype == "f4" else a) for a in batch)
-        for batch in side.workload.batches()
+        for batch in side.workload.batches
     ]
     return side
 
