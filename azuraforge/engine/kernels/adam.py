@@ -6,15 +6,14 @@ The same operations in the same order as in optim/adam.py, so the bits are the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numba import carray, prange, types
-from numba.extending import intrinsic
+from numba import prange
 
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled, part
-from azuraforge.engine.kernels.simd import FLOAT
+from azuraforge.engine.kernels.memory import address, floats
+from azuraforge.engine.kernels.split import unpacked
 from azuraforge.engine.threads import threads
 
 PIECE = 16_384  # numbers of a parameter that one thread takes at a time
@@ -30,7 +29,7 @@ class Table:
         rows = [row for arrays in updates for row in _pieces(arrays)]
         self._rows = np.array(rows, np.int64).reshape(-1, 5)
         self._size = sum(arrays[0].size for arrays in updates)
-        self._at = self._rows.ctypes.data
+        self._at = address(self._rows)
 
     def update(
         self, decay: float, weight_decay: float, beta1: float, beta2: float, step: float,
@@ -57,38 +56,17 @@ def accepts(updates: Sequence[tuple[Array, ...]]) -> bool:
 
 
 def _pieces(arrays: tuple[Array, ...]) -> list[tuple[int, ...]]:
-    size, addresses = arrays[0].size, [a.ctypes.data for a in arrays]
+    size, addresses = arrays[0].size, list(map(address, arrays))
     return [
-        (min(PIECE, size - at), *(address + 4 * at for address in addresses))
+        (min(PIECE, size - at), *(begin + 4 * at for begin in addresses))
         for at in range(0, size, PIECE)
     ]
 
 
-@intrinsic
-def _pointer(typing: Any, address: Any) -> Any:
-    """The address as a pointer to floats."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], FLOAT.as_pointer())
-
-    return types.CPointer(types.float32)(types.int64), emit
-
-
-@intrinsic
-def _number(typing: Any, address: Any) -> Any:
-    """The whole number at the address."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(builder.inttoptr(args[0], args[0].type.as_pointer()))
-
-    return types.int64(types.int64), emit
-
-
 @part
 def _update_piece(row, decay, weight_decay, beta1, rest1, beta2, rest2, step, scale, eps):  # type: ignore[no-untyped-def]
-    size = _number(row)
-    w, g = carray(_pointer(_number(row + 8)), size), carray(_pointer(_number(row + 16)), size)
-    m, v = carray(_pointer(_number(row + 24)), size), carray(_pointer(_number(row + 32)), size)
+    size, at_w, at_g, at_m, at_v = unpacked(row, 5)
+    w, g, m, v = floats(at_w, size), floats(at_g, size), floats(at_m, size), floats(at_v, size)
     for i in range(size):
         wi = w[i] * decay
         gi = g[i] + weight_decay * wi if weight_decay > 0 else g[i]  # 0 times Inf would be NaN

@@ -11,6 +11,7 @@ import numpy as np
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.memory import address, floats
+from azuraforge.engine.kernels.turn import turn
 from azuraforge.engine.kernels.window import Axis, Distances
 
 FLOAT_SIZE = 4  # bytes of a float32
@@ -93,17 +94,14 @@ def copy_image(source, channel, row, pixel, target, target_row, channels, height
             for j in range(width * channels):
                 to[j] = run[j]
             continue
-        whole = channels - channels % 16 if pixel == 1 else 0
-        line = floats(
-            source + FLOAT_SIZE * i * row, (channels - 1) * channel + (width - 1) * pixel + 1
-        )
-        for c in range(0, whole, 16):
+        if pixel == 1:
+            start = source + FLOAT_SIZE * i * row
+            turn(channels, width, start, channel, target + FLOAT_SIZE * i * target_row, channels)
+            continue
+        for c in range(channels):
+            line = floats(source + FLOAT_SIZE * (i * row + c * channel), (width - 1) * pixel + 1)
             for j in range(width):
-                for lane in range(16):
-                    to[j * channels + c + lane] = line[(c + lane) * channel + j]
-        for c in range(whole, channels):
-            for j in range(width):
-                to[j * channels + c] = line[c * channel + j * pixel]
+                to[j * channels + c] = line[j * pixel]
 
 
 @part

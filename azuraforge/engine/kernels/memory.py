@@ -5,6 +5,7 @@ Read-only arrays have an address as well; whoever takes one keeps the array aliv
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 from numba import carray, types
@@ -13,11 +14,15 @@ from numba.extending import intrinsic
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 
+HEADER = object.__basicsize__  # bytes of a Python object before its own; an array's is a pointer
+
 
 def address(array: Array) -> int:
-    """Where an array's memory begins."""
-    found: int = array.__array_interface__["data"][0]
-    return found
+    """Where an array's memory begins; read out of the array, as NumPy's own ways take 0.6 us."""
+    return _at(id(array) + HEADER).value
+
+
+_at = ctypes.c_ssize_t.from_address
 
 
 @intrinsic

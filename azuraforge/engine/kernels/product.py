@@ -19,7 +19,6 @@ from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled, native, part
 from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.simd import FLOAT, INT, LANES, PANEL, ROWS, VECTORS, tile
-from azuraforge.engine.kernels.turn import transpose as transpose
 from azuraforge.engine.threads import threads
 
 HALF_VECTORS = VECTORS // 2  # for up to so many columns, a full tile would do work for nothing

@@ -66,7 +66,7 @@ def elementwise(
     samples = elementwise_samples(len(parsed.inputs), domain, extremes)
     formulas = {key: Formula.parse(text, ("g", "y", *parsed.inputs)) for key, text in grads.items()}
     lowered: dict[str | Row, Any] = {key: formula.lower() for key, formula in formulas.items()}
-    return _of_formula(parsed, y, lowered, {}, samples)
+    return _of_formula(parsed, y, lowered, {}, samples, formulas)
 
 
 def truth(signature: str, *, y: str) -> Op:
@@ -83,15 +83,21 @@ def _of_formula(
     gradients: Gradients,
     types: Mapping[str, Wired],
     samples: tuple[Sample, ...],
+    formulas: Mapping[str, Formula] | None = None,
 ) -> Op:
     try:
-        forward = Formula.parse(y, signature.inputs).lower(out="y")
-        reference = Implementation(signature, forward, gradients, orders={"y": as_given})
+        forward = Formula.parse(y, signature.inputs)
+        lowered = forward.lower(out="y")
+        reference = Implementation(signature, lowered, gradients, orders={"y": as_given})
     except TypeError as error:
         raise TypeError(f"op {signature.name}: {error}") from None
     shape = Wired(_broadcast, signature.inputs, signature.inputs)
     text = f"{signature.name}({', '.join(signature.inputs)}) = {y}"
-    return _declared(Op(signature, shape, reference, types, False, None, samples, text))
+    compiled = None if formulas is None else (forward, formulas)
+    if compiled and any(formula.has_power for formula in (forward, *compiled[1].values())):
+        compiled = None  # a compiled power is slower than NumPy's
+    kernel = "elementwise" if compiled else None
+    return _declared(Op(signature, shape, reference, types, False, kernel, samples, text, compiled))
 
 
 @lru_cache(maxsize=4096)  # a step asks for the same few again and again: 0.1 us instead of 3

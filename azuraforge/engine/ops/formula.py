@@ -59,6 +59,10 @@ class Formula:
         tree = ast.parse(text, mode="eval").body
         return cls(text, tuple(dict.fromkeys(_names(tree, known, text))), tree)
 
+    @property
+    def has_power(self) -> bool:
+        return any(isinstance(node, ast.Pow) for node in ast.walk(self.tree))
+
     def lower(self, out: str | None = None) -> Callable[..., Any]:
         """`f(xp, *names)`: array arithmetic; with `out`, one more parameter that it writes to."""
         parameters = ", ".join(("xp", *self.names, *([out] if out else [])))

@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import Array, common_module
+from azuraforge.engine.ops.formula import Formula
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.sample import Sample
 from azuraforge.engine.ops.signature import REQUIRED, Signature, Wired
@@ -55,6 +56,7 @@ class Op:
     kernel_name: str | None
     samples: tuple[Sample, ...]
     text: str  # formula or signature, for people
+    formulas: tuple[Formula, Mapping[str, Formula]] | None = None  # of y and of the gradients
 
     @cached_property
     def name(self) -> str:
@@ -196,7 +198,8 @@ class Op:
         """The module in kernels/, where the op names one and Numba is installed."""
         if self.kernel_name is None or find_spec("numba") is None:
             return None
-        return import_module(f"azuraforge.engine.kernels.{self.kernel_name}")
+        module = import_module(f"azuraforge.engine.kernels.{self.kernel_name}")
+        return module if self.formulas is None else module.Kernel(*self.formulas)
 
 
 def floating_type(inputs: Sequence[Any]) -> Any:
