@@ -8,6 +8,8 @@ import numpy as np
 
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array
+from azuraforge.engine.kernels.compile import compiled
+from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.product import multiply
 from azuraforge.engine.kernels.turn import transpose
 
@@ -41,8 +43,19 @@ def _gradient_w(xp: Any, g: Array, x: Array, gw: Array) -> None:
 
 
 def _gradient_b(xp: Any, g: Array, gb: Array) -> None:
-    rows = _contiguous(g).reshape(-1, len(gb))
-    tape.run(np.add.reduce, rows, 0, None, gb)
+    g = _contiguous(g)
+    tape.keep(g, gb)
+    tape.run(_sum_rows, g.size // gb.size, gb.size, address(g), address(gb))
+
+
+@compiled("void(i8, i8, i8, i8)")
+def _sum_rows(rows, columns, at, total_at):  # type: ignore[no-untyped-def]
+    total = floats(total_at, columns)
+    total[:] = 0
+    for i in range(rows):
+        row = floats(at + 4 * i * columns, columns)
+        for k in range(columns):
+            total[k] += row[k]
 
 
 def _contiguous(g: Array) -> Array:

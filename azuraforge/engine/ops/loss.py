@@ -44,6 +44,7 @@ cross_entropy = op(
     shape=_classes,
     forward=_cross_entropy,
     grads={"x": _cross_entropy_gradient, "target": None},
+    kernel="cross_entropy",
     samples=(
         Sample(normal(5, 3), integers(3, 5)),
         Sample(normal(1, 10), integers(10, 1)),

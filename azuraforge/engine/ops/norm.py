@@ -59,6 +59,7 @@ layer_norm = op(
     shape=_layer_shape,
     forward=_layer_forward,
     grads={("x", "w", "b"): _layer_gradient},
+    kernel="layer_norm",
     samples=(
         Sample(normal(3, 4), normal(4), normal(4)),
         Sample(normal(2, 3, 5), normal(5), normal(5), eps=0.1),

@@ -1,0 +1,99 @@
+"""Cross-entropy in float32 on the CPU: rows stay in the first-level cache from pass to pass.
+
+The target is checked as in ops/loss.py, at every replay as well: it is what a batch brings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from azuraforge.engine import tape
+from azuraforge.engine.device import Array
+from azuraforge.engine.kernels.compile import compiled
+from azuraforge.engine.kernels.elementary import exp, log
+from azuraforge.engine.kernels.memory import address, floats
+from azuraforge.engine.kernels.split import integers
+from azuraforge.errors import ShapeError
+
+NOTES = True
+FLOAT32, INT64 = np.dtype(np.float32), np.dtype(np.int64)
+F = np.float32
+ZERO, ONE = F(0), F(1)
+
+
+def accepts(x: Array, target: Array) -> bool:
+    """Whether x is contiguous float32 and the target contiguous int64, both on the CPU."""
+    return (
+        isinstance(x, np.ndarray)
+        and isinstance(target, np.ndarray)
+        and x.dtype == FLOAT32
+        and target.dtype == INT64
+        and x.flags.c_contiguous
+        and target.flags.c_contiguous
+        and x.size > 0
+    )
+
+
+def forward(xp: Any, x: Array, target: Array, y: Array, _softmax: Array) -> None:
+    tape.keep(x, target, y, _softmax)
+    places = address(x), address(target), address(y), address(_softmax)
+    tape.run(_checked, *x.shape, *places)
+
+
+def _gradient(xp: Any, g: Array, target: Array, _softmax: Array, gx: Array) -> None:
+    tape.keep(g, target, _softmax, gx)
+    places = address(g), address(target), address(_softmax), address(gx)
+    tape.run(_back, *gx.shape, *places)
+
+
+gradients = {"x": _gradient, "target": None}
+
+
+def _checked(rows: int, classes: int, *places: int) -> None:
+    low, high = _forward(rows, classes, *places)
+    if low < 0 or high >= classes:
+        raise ShapeError(
+            f"target holds {low} to {high} as int64; allowed: whole numbers 0 to {classes - 1}"
+        )
+
+
+@compiled("UniTuple(i8, 2)(i8, i8, i8, i8, i8, i8)")
+def _forward(rows, classes, at_x, at_target, at_y, at_softmax):  # type: ignore[no-untyped-def]
+    """The smallest and largest target; nothing is written where one of them is no class."""
+    target = integers(at_target, rows)
+    low, high = target[0], target[0]
+    for i in range(rows):
+        low, high = min(low, target[i]), max(high, target[i])
+    if low < 0 or high >= classes:
+        return low, high
+    loss = 0.0
+    for i in range(rows):
+        x = floats(at_x + 4 * i * classes, classes)
+        made = floats(at_softmax + 4 * i * classes, classes)
+        largest = x[0]
+        for k in range(classes):
+            largest = x[k] if x[k] > largest or x[k] != x[k] else largest
+        for k in range(classes):
+            made[k] = exp(x[k] - largest)
+        total = ZERO
+        for k in range(classes):
+            total += made[k]
+        loss += log(total) - (x[target[i]] - largest)
+        share = ONE / total
+        for k in range(classes):
+            made[k] *= share
+    floats(at_y, 1)[0] = loss / rows
+    return low, high
+
+
+@compiled("void(i8, i8, i8, i8, i8, i8)")
+def _back(rows, classes, at_g, at_target, at_softmax, at_gx):  # type: ignore[no-untyped-def]
+    target = integers(at_target, rows)
+    scale = floats(at_g, 1)[0] / F(rows)
+    softmax, gx = floats(at_softmax, rows * classes), floats(at_gx, rows * classes)
+    for j in range(rows * classes):
+        gx[j] = softmax[j] * scale
+    for i in range(rows):
+        gx[i * classes + target[i]] = (softmax[i * classes + target[i]] - ONE) * scale
