@@ -19,6 +19,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -162,11 +163,18 @@ class _Watched:
         found = self._itself + [cell.cell_contents for cell in self._cells]
         found += [self._globals.get(name) for name in self._names]
         found += vars(self._owner).values() if hasattr(self._owner, "__dict__") else []
-        plain = [x for x in found if isinstance(x, PLAIN)]
+        plain = [x for x in found if _is_plain(x.__class__)]
         modules = [x for x in found if isinstance(x, Module)]
-        for module in (m for x in modules for _, m in x.named_modules()):
-            plain += [x for x in vars(module).values() if isinstance(x, PLAIN)]
+        for module in modules:  # and those below it, which are added on the way
+            plain += [x for x in vars(module).values() if _is_plain(x.__class__)]
+            modules += module._modules.values()
         return plain
+
+
+@cache
+def _is_plain(kind: type) -> bool:
+    """Remembered: every call of a step asks this of every attribute."""
+    return issubclass(kind, PLAIN)
 
 
 def _kind(x: Any) -> Any:
