@@ -141,6 +141,22 @@ def test_losses_that_differ_leave_a_row_that_says_so_and_are_not_timed(monkeypat
     assert "DifferError: step 2 of 2: loss" in capsys.readouterr().out
 
 
+def test_replay_times_the_captured_step_beside_an_eager_peer(monkeypatch):
+    captured = []
+
+    def capture(step):
+        captured.append(step)
+        return step
+
+    monkeypatch.setattr(azuraforge, "capture", capture, raising=False)
+
+    (row,) = results(SMALLEST[:1], [1], ["replay"], ONCE)
+
+    assert isinstance(row, Measured)
+    assert row.goal == SMALLEST[0].goal
+    assert [step.__self__.library.name for step in captured] == [library.ours().name]
+
+
 def test_more_cores_than_threads_are_refused():
     once = Spread(1.0, 1.0, 1.0)
     pair = Pair(
