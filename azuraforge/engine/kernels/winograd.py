@@ -24,6 +24,7 @@ from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import channels_last, split
 from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, add_pixels
 from azuraforge.engine.kernels.memory import address, floats
+from azuraforge.engine.kernels.product import multiply
 from azuraforge.engine.kernels.simd import LANES
 from azuraforge.engine.kernels.split import task, unpacked
 from azuraforge.engine.kernels.taps import TAP_PRODUCT, tap_product
@@ -54,7 +55,7 @@ def convolve(x: Array, kernel: Array, bias: Array | None, y: Array, before: Pair
     Shape: x (batch, in, …), kernel (3, 3, in, out), bias (out,), y (batch, out, …)
     """
     count, (channels, out) = threads(), kernel.shape[2:]
-    u = BOTH @ kernel.reshape(9, -1)
+    u = _transformed(kernel)
     x = channels_last.brought(x)
     size = _scratch_size(channels, out)
     scratch = np.empty(count * size, np.float32)
@@ -79,8 +80,17 @@ def gradients(x: Array, g: Array, before: Pair) -> tuple[Array, Array]:
         *_tiling(g), address(a_at), address(c_at), address(sums), address(scratch), size,
     )  # fmt: skip
     total = sums.sum(0) if count > 1 else sums[0]
-    gw = BOTH.T @ total[:-1].reshape(POINTS, -1)
-    return gw.reshape(3, 3, channels, out), total[-1]
+    gw = np.empty((3, 3, channels, out), np.float32)
+    multiply(9, channels * out, POINTS, BOTH, 1, 9, total, channels * out, gw)
+    return gw, total[-1]
+
+
+def _transformed(kernel: Array) -> Array:
+    """U. Not by NumPy: OpenBLAS's threads spin on after a product, on the cores of our own."""
+    flat = np.ascontiguousarray(kernel).reshape(9, -1)
+    u = np.empty((POINTS, flat.shape[1]), np.float32)
+    multiply(POINTS, flat.shape[1], 9, BOTH, 9, 1, flat, flat.shape[1], u)
+    return u
 
 
 def _scratch_size(channels: int, out: int) -> int:
