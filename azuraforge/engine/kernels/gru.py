@@ -14,14 +14,15 @@ from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.product import PRODUCT, SIZE, product
 from azuraforge.engine.kernels.sequence import (
     NO_FLOOR,
-    SPAN,
     all_float32,
     copied,
     copy,
     multiply_packed,
     packed,
     places,
+    room,
     side_by_side,
+    steps_at_once,
 )
 from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.kernels.turn import transpose
@@ -41,7 +42,8 @@ def forward(
     x, h = side_by_side(x), np.ascontiguousarray(h)
     to_sigmoids = packed(w_ih[:two], b_ih[:two] + b_hh[:two], w_hh[:two])
     to_n, to_recalled = packed(w_ih[two:], b_ih[two:]), packed(b_hh[two:], w_hh[two:])
-    arrays = (to_sigmoids, to_n, to_recalled, h, y, _gates, _recalled)
+    inputs = room(batch, features, hidden)
+    arrays = (to_sigmoids, to_n, to_recalled, h, y, _gates, _recalled, inputs)
     run(
         _forward, min(threads(), batch), PRODUCT, time, batch, features, hidden, *places(x),
         *map(address, arrays),
@@ -58,12 +60,13 @@ def backward(
     count = min(threads(), batch)
     x, g, h, gh = side_by_side(x), side_by_side(g), np.ascontiguousarray(h), copied(g_h_n, gh)
     weights = np.empty((count, features + 2 + hidden, 3 * hidden), F)  # of rows [x, 1], [1, h]
+    steps = steps_at_once(time, batch, count)
     arrays = (
         np.ascontiguousarray(w_ih), np.ascontiguousarray(w_hh), h, y, _gates, _recalled, gh,
-        weights,
+        weights, room(steps * batch, features, hidden), np.empty((steps * batch, 4 * hidden), F),
     )  # fmt: skip
     run(
-        _backward, count, PRODUCT, time, batch, features, hidden, *places(x), *places(g),
+        _backward, count, PRODUCT, time, batch, features, hidden, steps, *places(x), *places(g),
         *map(address, arrays), 0 if gx is None else address(gx),
     )  # fmt: skip
     total = weights[0] if count == 1 else np.add.reduce(weights, 0)
@@ -106,13 +109,12 @@ cell_back = over_arrays(_cell_back, outputs=5)
 def _forward(job, number, count):  # type: ignore[no-untyped-def]
     (
         at, time, batch, features, hidden, x, x_time, x_row,
-        to_sigmoids, to_n, to_recalled, h, y, gates, recalled,
-    ) = unpacked(job, 15)  # fmt: skip
+        to_sigmoids, to_n, to_recalled, h, y, gates, recalled, inputs,
+    ) = unpacked(job, 16)  # fmt: skip
     low, high = batch * number // count, batch * (number + 1) // count
     rows, wide, state = high - low, features + 1 + hidden, SIZE * hidden
-    inputs = np.empty((rows, wide), np.float32)
-    inputs[:, features] = F(1)
-    begin, width = inputs.ctypes.data, SIZE * wide
+    width = SIZE * wide
+    begin = inputs + low * width
     one = begin + SIZE * features
     to_h = one + SIZE
     for row in range(rows):
@@ -136,18 +138,15 @@ def _forward(job, number, count):  # type: ignore[no-untyped-def]
 @task
 def _backward(job, number, count):  # type: ignore[no-untyped-def]
     (
-        at, time, batch, features, hidden, x, x_time, x_row, g, g_time, g_row,
-        w_ih, w_hh, h, y, gates, recalled, gh, weights, gx,
-    ) = unpacked(job, 20)  # fmt: skip
+        at, time, batch, features, hidden, steps, x, x_time, x_row, g, g_time, g_row,
+        w_ih, w_hh, h, y, gates, recalled, gh, weights, inputs, slopes, gx,
+    ) = unpacked(job, 23)  # fmt: skip
     low, high = batch * number // count, batch * (number + 1) // count
     rows, wide, state = high - low, features + 1 + hidden, SIZE * hidden
     two, three, four = 2 * hidden, 3 * hidden, 4 * hidden
-    steps = max(1, min(time, SPAN // rows))
-    inputs = np.empty((steps * rows, wide), np.float32)
-    inputs[:, features] = F(1)
-    slopes = np.empty((steps * rows, four), np.float32)
-    begin, width = inputs.ctypes.data, SIZE * wide
-    one, begin_slopes = begin + SIZE * features, slopes.ctypes.data
+    width, own = SIZE * wide, steps * low
+    begin, begin_slopes = inputs + own * width, slopes + 4 * own * state
+    one = begin + SIZE * features
     of_x = weights + number * (wide + 1) * 3 * state
     of_h = of_x + 3 * (features + 1) * state
     gh, is_first = gh + low * state, True

@@ -14,14 +14,15 @@ from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.product import PRODUCT, SIZE, product
 from azuraforge.engine.kernels.sequence import (
     NO_FLOOR,
-    SPAN,
     all_float32,
     copied,
     copy,
     multiply_packed,
     packed,
     places,
+    room,
     side_by_side,
+    steps_at_once,
 )
 from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.kernels.turn import transpose
@@ -40,7 +41,7 @@ def forward(
     x, h = side_by_side(x), np.ascontiguousarray(h)
     weights = packed(w_ih, b_ih + b_hh, w_hh)
     _cells[0] = c
-    arrays = (weights, h, y, _gates, _cells)
+    arrays = (weights, h, y, _gates, _cells, room(batch, features, hidden))
     run(
         _forward, min(threads(), batch), PRODUCT, time, batch, features, hidden, *places(x),
         *map(address, arrays),
@@ -60,12 +61,13 @@ def backward(
     x, g, h = side_by_side(x), side_by_side(g), np.ascontiguousarray(h)
     gh, gc = copied(g_h_n, gh), copied(g_c_n, gc)
     weights = np.empty((count, features + 1 + hidden, 4 * hidden), F)
+    steps = steps_at_once(time, batch, count)
     arrays = (
         np.ascontiguousarray(w_ih), np.ascontiguousarray(w_hh), h, y, _gates, _cells, gh, gc,
-        weights,
+        weights, room(steps * batch, features, hidden), np.empty((steps * batch, 4 * hidden), F),
     )  # fmt: skip
     run(
-        _backward, count, PRODUCT, time, batch, features, hidden, *places(x), *places(g),
+        _backward, count, PRODUCT, time, batch, features, hidden, steps, *places(x), *places(g),
         *map(address, arrays), 0 if gx is None else address(gx),
     )  # fmt: skip
     total = weights[0] if count == 1 else np.add.reduce(weights, 0)
@@ -107,14 +109,13 @@ cell_back = over_arrays(_cell_back, outputs=5)
 
 @task
 def _forward(job, number, count):  # type: ignore[no-untyped-def]
-    at, time, batch, features, hidden, x, x_time, x_row, weights, h, y, gates, cells = unpacked(
-        job, 13
-    )
+    (
+        at, time, batch, features, hidden, x, x_time, x_row, weights, h, y, gates, cells, inputs,
+    ) = unpacked(job, 14)  # fmt: skip
     low, high = batch * number // count, batch * (number + 1) // count
     rows, wide, state = high - low, features + 1 + hidden, SIZE * hidden
-    inputs = np.empty((rows, wide), np.float32)
-    inputs[:, features] = F(1)
-    begin, width = inputs.ctypes.data, SIZE * wide
+    width = SIZE * wide
+    begin = inputs + low * width
     to_h = begin + SIZE * (features + 1)
     for row in range(rows):
         copy(hidden, h + (low + row) * state, to_h + row * width)
@@ -137,16 +138,13 @@ def _forward(job, number, count):  # type: ignore[no-untyped-def]
 @task
 def _backward(job, number, count):  # type: ignore[no-untyped-def]
     (
-        at, time, batch, features, hidden, x, x_time, x_row, g, g_time, g_row,
-        w_ih, w_hh, h, y, gates, cells, gh, gc, weights, gx,
-    ) = unpacked(job, 21)  # fmt: skip
+        at, time, batch, features, hidden, steps, x, x_time, x_row, g, g_time, g_row,
+        w_ih, w_hh, h, y, gates, cells, gh, gc, weights, inputs, slopes, gx,
+    ) = unpacked(job, 24)  # fmt: skip
     low, high = batch * number // count, batch * (number + 1) // count
     rows, wide, state = high - low, features + 1 + hidden, SIZE * hidden
-    steps = max(1, min(time, SPAN // rows))
-    inputs = np.empty((steps * rows, wide), np.float32)
-    inputs[:, features] = F(1)
-    slopes = np.empty((steps * rows, 4 * hidden), np.float32)
-    begin, width = inputs.ctypes.data, SIZE * wide
+    width, own = SIZE * wide, steps * low
+    begin, slopes = inputs + own * width, slopes + 4 * own * state
     mine, sums = weights + number * wide * 4 * state, 0
     gh, gc = gh + low * state, gc + low * state
     for t in range(time - 1, -1, -1):
@@ -157,13 +155,13 @@ def _backward(job, number, count):  # type: ignore[no-untyped-def]
             before = h + (low + row) * state if t == 0 else y + (first - batch + row) * state
             copy(hidden, before, into + SIZE * (features + 1))
             old, i = cells + (first + row) * state, gates + 4 * (first + row) * state
-            to_i, to_c = slopes.ctypes.data + 4 * (step + row) * state, gc + row * state
+            to_i, to_c = slopes + 4 * (step + row) * state, gc + row * state
             cell_back(
                 hidden, g + t * g_time + (low + row) * g_row, gh + row * state, to_c,
                 i, i + state, i + 2 * state, i + 3 * state, old, old + batch * state,
                 to_i, to_i + state, to_i + 2 * state, to_i + 3 * state, to_c,
             )  # fmt: skip
-        mine_now = slopes.ctypes.data + 4 * step * state
+        mine_now = slopes + 4 * step * state
         product(
             at, rows, hidden, 4 * hidden, mine_now, 4 * hidden, 1, w_hh, hidden, gh, hidden,
             0, 0, NO_FLOOR,
@@ -176,7 +174,7 @@ def _backward(job, number, count):  # type: ignore[no-untyped-def]
         if step == 0:
             product(
                 at, wide, 4 * hidden, min(steps, time - t) * rows, begin, 1, wide,
-                slopes.ctypes.data, 4 * hidden, mine, 4 * hidden,
+                slopes, 4 * hidden, mine, 4 * hidden,
                 sums, 4 * hidden if sums else 0, NO_FLOOR,
             )  # fmt: skip
             sums = mine

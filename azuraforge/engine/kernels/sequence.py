@@ -49,6 +49,22 @@ def copied(x: Array, to: Array | None) -> Array:
     return to
 
 
+def room(rows: int, features: int, hidden: int) -> Array:
+    """Memory for rows [x, 1, h], the 1 there.
+
+    A kernel is given it, and makes no array of its own whose address it takes: Numba frees that
+    after the last line that names it, whatever still writes there.
+    """
+    inputs = np.empty((rows, features + 1 + hidden), F)
+    inputs[:, features] = 1
+    return inputs
+
+
+def steps_at_once(time: int, batch: int, count: int) -> int:
+    """How many steps a thread's product over time takes together: as many as SPAN rows hold."""
+    return max(1, min(time, SPAN // -(-batch // count)))
+
+
 def packed(*pieces: Array) -> Array:
     """The weights (outputs, …) side by side and turned: (panels of outputs, inputs, PANEL).
 

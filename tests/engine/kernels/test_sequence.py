@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +76,28 @@ def test_the_bits_are_the_same_each_time(op, count):
 
     for a, b in zip(one, two, strict=True):
         assert (a == b).all()
+
+
+GIVES_MEMORY_BACK = {  # where the C library is glibc: at once, and overwritten
+    "MALLOC_MMAP_THRESHOLD_": "4096",
+    "MALLOC_PERTURB_": "85",
+}
+ONE_STEP = """
+import azuraforge as az
+x = az.tensor([[[0.5] * 20] * 30] * 40, requires_grad=True)
+y, *_ = az.nn.{}(20, 30)(x)
+y.sum().backward()
+"""
+
+
+@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
+def test_no_memory_is_used_that_was_given_back(layer):
+    environment = {**os.environ, **GIVES_MEMORY_BACK}
+
+    command = [sys.executable, "-c", ONE_STEP.format(layer)]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stderr.decode()
 
 
 @OPS
