@@ -70,6 +70,17 @@ def test_a_mean_far_from_zero_costs_no_digits_of_the_variance() -> None:
     np.testing.assert_allclose(var, exact.var((0, 2, 3)), rtol=1e-5)
 
 
+def test_images_of_different_brightness_have_the_variance_of_them_all() -> None:
+    x, w, b = operands((33, 16, 31, 32))
+    x += 10 * np.arange(33, dtype=np.float32).reshape(-1, 1, 1, 1)
+
+    _, mean, var = batch_norm(channels_last(x), w, b)
+
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean((0, 2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(var, exact.var((0, 2, 3)), rtol=1e-5)
+
+
 def test_a_thread_count_gives_the_same_bits_again() -> None:
     arrays = operands((5, 16, 6, 7))
     arrays[0] = channels_last(arrays[0])
