@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from azuraforge.actors.tuner import Tuner
     from azuraforge.engine import Tensor, data, manual_seed, nn, no_grad, optim, set_threads, tensor
     from azuraforge.engine.capture import capture
+    from azuraforge.engine.frozen import freeze
     from azuraforge.schema.specs import RunSpec, StudySpec
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 _HOME_OF = {  # public name -> module that defines it; resolved on first use (PEP 562)
     "Tensor": "azuraforge.engine",
     "capture": "azuraforge.engine.capture",
+    "freeze": "azuraforge.engine.frozen",
     "manual_seed": "azuraforge.engine",
     "no_grad": "azuraforge.engine",
     "set_threads": "azuraforge.engine",
@@ -49,6 +51,7 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "manual_seed",
     "set_threads",
     "capture",
+    "freeze",
     "nn",
     "optim",
     "data",

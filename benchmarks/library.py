@@ -30,6 +30,7 @@ class Library:
     manual_seed: Callable[[int], Any]
     set_threads: Callable[[int], Any]
     threads: Callable[[], int]
+    frozen: Callable[[Any, Any], Any] = lambda model, sample: model  # the model, for inference
     prepare: Callable[[Any], Any] = lambda model: model  # the model as it is to be timed
 
 
@@ -46,6 +47,7 @@ def ours() -> Library:
         manual_seed=azuraforge.manual_seed,
         set_threads=set_threads,
         threads=threads,
+        frozen=azuraforge.freeze,
     )
 
 

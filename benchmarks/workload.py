@@ -80,10 +80,10 @@ class Side:
         """The model's output for one sample."""
         x, _ = self.workload.batches[0]
         sample = self.library.tensor(x[:1].copy())
-        self.model.eval()
+        model = self.library.frozen(self.model.eval(), sample)
 
         def infer() -> Any:
             with self.library.without_gradients():
-                return self.model(sample)
+                return model(sample)
 
         return infer

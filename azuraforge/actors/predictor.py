@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azuraforge import plugin as plugins
-from azuraforge.engine.autograd import no_grad
+from azuraforge.engine.frozen import freeze
 from azuraforge.schema.config import configure
 from azuraforge.schema.records import ModelVersion, PredictReply, PredictRequest
 from azuraforge.store.blobs import BlobStore
@@ -23,13 +23,13 @@ class Predictor:
         weights, metadata = decode(blobs.get(version.weights))
         self._config = configure(self._plugin.config, version.config)
         self._state = metadata["state"]
-        self._model = self._plugin.model(self._config, self._state).eval()
-        self._model.load_state_dict(weights)
+        model = self._plugin.model(self._config, self._state)
+        model.load_state_dict(weights)
+        self._model = freeze(model)
 
     def predict(self, request: PredictRequest) -> PredictReply:
         """One prediction per input. Raises: DataError naming the input that does not fit."""
-        with no_grad():
-            found = self._plugin.predict(self._model, self._config, self._state, request.inputs)
+        found = self._plugin.predict(self._model, self._config, self._state, request.inputs)
         name, version = self.version.name, self.version.version
         return PredictReply(model=name, version=version, predictions=found)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine.constants import Constants
 from azuraforge.engine.device import Array
 
 _tape: ContextVar[Tape | None] = ContextVar("azuraforge_tape", default=None)
@@ -23,7 +24,8 @@ _tape: ContextVar[Tape | None] = ContextVar("azuraforge_tape", default=None)
 class Tape:
     """The calls of one step, what they change that outlives it, and why it cannot be repeated."""
 
-    def __init__(self) -> None:
+    def __init__(self, constants: Constants | None = None) -> None:
+        self.constants = constants  # what is made of these is made once; None: all may change
         self.calls: list[Callable[[], Any]] = []
         self.kept: list[Any] = []  # arrays that calls know by address alone
         self.states: list[Any] = []  # optimizers and generators the step moves on
@@ -79,6 +81,15 @@ def run(function: Callable[..., Any], *args: Any) -> None:
     tape = _tape.get()
     if tape is not None:
         tape.note(function, *args)
+
+
+def once(function: Callable[..., Any], *arrays: Array) -> Any:
+    """What a function makes of arrays; it notes itself how, unless a tape knows they stay as is."""
+    tape = _tape.get()
+    if tape is None or tape.constants is None or not tape.constants.holds(*arrays):
+        return function(*arrays)
+    with recording(None):
+        return tape.constants.made(function, *arrays)
 
 
 def keep(*arrays: Array | None) -> None:

@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import trace
 from azuraforge.engine.device import Array, common_module
 from azuraforge.engine.ops.formula import Formula
 from azuraforge.engine.ops.implementation import Implementation
@@ -166,7 +167,9 @@ class Op:
                 result = how.run(xp, row, fills=not self.is_view)
             except (TypeError, ValueError, IndexError) as error:
                 raise self._refusal(inputs, error) from error
-        return (xp.asarray(result),) if self.is_view else out
+        made = (xp.asarray(result),) if self.is_view else out
+        trace.note(self, inputs, attributes, made)
+        return made
 
     def _refusal(self, inputs: Sequence[Any], error: Exception) -> Exception:
         """The error to show where the forward function refused its operands."""
