@@ -114,6 +114,8 @@ class Frozen(Module):
         object.__setattr__(self, name, value)  # the model below is no part: it is this one
 
     def __getattr__(self, name: str) -> Any:
+        if name == "model":  # of a copy, which asks before it has one
+            raise AttributeError(name)
         return getattr(self.model, name)
 
     def __repr__(self) -> str:
