@@ -1,31 +1,47 @@
-"""Compiling kernels with Numba: once per user, machine and source, kept on disk.
-
-Numba's own cache looks for changes in a function's file only (numba#10128), and kernels are made of
-parts in several; so the folder it is given is named by everything the code depends on.
-"""
+"""Compiling kernels with Numba: once per user, machine and source (disk.py)."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import os
-import shutil
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numba
-from llvmlite import binding
+from numba.core.ccallback import CFunc
+from numba.core.registry import cpu_target
+from numba.core.sigutils import normalize_signature
+from numba.np import linalg
+
+from azuraforge.engine import compiling
+from azuraforge.engine.kernels.disk import KeptOnDisk
 
 OPTIONS = {"error_model": "numpy", "nogil": True}  # a checked division is not vectorised
 
-log = logging.getLogger("azuraforge")
-
 if "NUMBA_THREADING_LAYER" not in os.environ:
     numba.config.THREADING_LAYER = "threadsafe"  # the default may abort on concurrent use
+
+
+def _load_numba() -> None:
+    """Load what Numba would load with the first kernel, but not SciPy.
+
+    Numba imports SciPy to see whether it is there, which takes longer than Numba itself.
+    """
+    asks = linalg.ensure_blas
+    linalg.ensure_blas = _ask_for_scipy
+    try:
+        cpu_target.target_context.refresh()
+    finally:
+        linalg.ensure_blas = asks
+
+
+def _ask_for_scipy() -> None:
+    if find_spec("scipy") is None:
+        raise ImportError("SciPy is not installed")
+
+
+_load_numba()
 
 
 def part(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:
@@ -41,7 +57,14 @@ def compiled(signature: str) -> Callable[[Callable[..., Any]], Any]:
     One, because two processes that compile two signatures of a function at a time can leave one's
     code under the other's name on disk (numba#4807).
     """
-    return _kept_on_disk(lambda **keep: numba.njit(signature, **OPTIONS, **keep))
+
+    def compile_it(function: Callable[..., Any]) -> Any:
+        kernel = numba.njit(**OPTIONS)(function)
+        _compile(kernel, function, signature)
+        kernel.disable_compile()
+        return kernel
+
+    return compile_it
 
 
 def native(signature: str) -> Callable[[Callable[..., Any]], Any]:
@@ -49,52 +72,20 @@ def native(signature: str) -> Callable[[Callable[..., Any]], Any]:
 
     A function compiled into every kernel that calls it is compiled, and optimised, every time.
     """
-    return _kept_on_disk(lambda **keep: numba.cfunc(signature, **OPTIONS, **keep))
-
-
-def _kept_on_disk(decorator: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
-    """The decorator with a cache on disk; a damaged one is thrown away and made anew."""
 
     def compile_it(function: Callable[..., Any]) -> Any:
-        folder = cache_folder()
-        try:
-            with _caching_in(folder):
-                return decorator(cache=True)(function)
-        except OSError:  # the folder cannot be written: this process compiles for itself
-            return decorator()(function)
-        except numba.core.errors.NumbaError:
-            raise
-        except Exception as error:  # noqa: BLE001  (what unpickling damaged bytes raises is open)
-            log.warning("kernel cache %s cannot be read (%r); making it anew", folder, error)
-            shutil.rmtree(folder, ignore_errors=True)
-            with _caching_in(folder):
-                return decorator(cache=True)(function)
+        kernel = CFunc(function, normalize_signature(signature), locals={}, options=OPTIONS)
+        _compile(kernel, function)
+        return kernel
 
     return compile_it
 
 
-@cache
-def cache_folder() -> Path:
-    """Where compiled kernels lie: named by their sources, Numba, Python and this CPU."""
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    features = binding.get_host_cpu_features().flatten()
-    for fact in (numba.__version__, sys.version, binding.get_host_cpu_name(), features):
-        digest.update(fact.encode())
-    root = os.environ.get("AZURAFORGE_CACHE")
-    base = Path(root) if root else Path.home() / ".cache" / "azuraforge"
-    return base / "kernels" / digest.hexdigest()[:16]
-
-
-@contextmanager
-def _caching_in(folder: Path) -> Iterator[None]:
-    if not folder.exists():
-        log.warning("compiling kernels for this machine, once: some seconds …")
-        folder.mkdir(parents=True, exist_ok=True)
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
+def _compile(kernel: Any, function: Callable[..., Any], *signature: str) -> None:
+    """Take it from disk, or compile it; what no file defines has no place there."""
+    if Path(function.__code__.co_filename).exists():
+        kernel._cache = KeptOnDisk(function)
     try:
-        yield
+        kernel.compile(*signature)
     finally:
-        numba.config.CACHE_DIR = before
+        compiling.end()

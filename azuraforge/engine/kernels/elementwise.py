@@ -22,7 +22,8 @@ import numpy as np
 
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array
-from azuraforge.engine.kernels.compile import cache_folder, part
+from azuraforge.engine.kernels.compile import part
+from azuraforge.engine.kernels.disk import cache_folder
 from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.split import run
 from azuraforge.engine.ops.formula import Formula

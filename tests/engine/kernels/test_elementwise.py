@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
     blocked = tmp_path / "a file"
     blocked.touch()
     monkeypatch.setattr(elementwise, "cache_folder", lambda: Path(blocked) / "kernels")
-    monkeypatch.setattr("azuraforge.engine.kernels.compile.cache_folder", lambda: blocked / "k")
+    monkeypatch.setattr("azuraforge.engine.kernels.disk.cache_folder", lambda: blocked / "k")
     elementwise._compiled.cache_clear()
     x, y = numbers((1, 1, 3, 7)), np.empty((1, 1, 3, 7), np.float32)
 
