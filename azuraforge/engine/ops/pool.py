@@ -102,6 +102,7 @@ adaptive_avg_pool2d = op(
     shape=_adaptive_shape,
     forward=_adaptive_forward,
     grads={"x": _adaptive_gradient},
+    kernel="adaptive_avg_pool2d",
     samples=(
         Sample(normal(2, 3, 4, 6), output_size=(1, 1)),
         Sample(normal(2, 3, 4, 6), output_size=(2, 3)),

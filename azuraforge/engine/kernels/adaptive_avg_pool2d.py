@@ -1,0 +1,103 @@
+"""Means over parts of images in float32 on the CPU; the gradient has its channels last as well.
+
+Else the gradient's order would be that of all gradients below, whose kernels want channels last.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from azuraforge.engine.device import Array
+from azuraforge.engine.kernels import channels_last, split
+from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, Images, read_images
+from azuraforge.engine.kernels.compile import part
+from azuraforge.engine.kernels.memory import address, floats
+from azuraforge.engine.kernels.split import task, unpacked
+from azuraforge.engine.threads import threads
+
+ORDERS = {"y": channels_last.empty, "gx": channels_last.empty}
+WORTH_SPLITTING = 32_768  # numbers: below, a second thread costs more than it brings
+F = np.float32
+
+
+def accepts(x: Array, **sizes: Any) -> bool:
+    """Whether it is a float32 array on the CPU, and there is something to do."""
+    return isinstance(x, np.ndarray) and x.dtype == np.float32 and x.size > 0
+
+
+def forward(xp: Any, x: Array, y: Array) -> None:
+    made, count = channels_last.dense(y), _count(x)
+    images = Images(x, 1, count)
+    split.run(_forward, count, *images.numbers, len(x), *y.shape[2:], address(made))
+    if made is not y:
+        np.copyto(y, made)
+
+
+def _gradient(xp: Any, g: Array, gx: Array) -> None:
+    made, count = channels_last.dense(gx), _count(gx)
+    images = Images(g, 1, count)
+    split.run(_backward, count, *images.numbers, len(g), *gx.shape[2:], address(made))
+    if made is not gx:
+        np.copyto(gx, made)
+
+
+gradients = {"x": _gradient}
+
+
+def _count(x: Array) -> int:
+    return threads() if x.size > WORTH_SPLITTING else 1
+
+
+@part
+def _span(place, places, size):  # type: ignore[no-untyped-def]
+    """What of an axis of this size a place of the result averages."""
+    return place * size // places, -(-(place + 1) * size // places)
+
+
+@task
+def _forward(job, number, count):  # type: ignore[no-untyped-def]
+    numbers = unpacked(job, 17)
+    x, (n, high, wide, y) = numbers[:13], numbers[13:]
+    c, height, width = x[5], x[6], x[7]
+    for image in range(n * number // count, n * (number + 1) // count):
+        source = read_images(x, number, image, 1)
+        for row in range(high):
+            top, bottom = _span(row, high, height)
+            for column in range(wide):
+                left, right = _span(column, wide, width)
+                mean = floats(y + FLOAT_SIZE * ((image * high + row) * wide + column) * c, c)
+                for k in range(c):
+                    mean[k] = 0
+                for i in range(top, bottom):
+                    for j in range(left, right):
+                        seen = floats(source + FLOAT_SIZE * (i * width + j) * c, c)
+                        for k in range(c):
+                            mean[k] += seen[k]
+                for k in range(c):
+                    mean[k] /= F((bottom - top) * (right - left))
+
+
+@task
+def _backward(job, number, count):  # type: ignore[no-untyped-def]
+    numbers = unpacked(job, 17)
+    g, (n, height, width, gx) = numbers[:13], numbers[13:]
+    c, high, wide = g[5], g[6], g[7]
+    for image in range(n * number // count, n * (number + 1) // count):
+        arrived = read_images(g, number, image, 1)
+        to = gx + FLOAT_SIZE * image * height * width * c
+        whole = floats(to, height * width * c)
+        for k in range(len(whole)):
+            whole[k] = 0
+        for row in range(high):
+            top, bottom = _span(row, high, height)
+            for column in range(wide):
+                left, right = _span(column, wide, width)
+                part_of = floats(arrived + FLOAT_SIZE * (row * wide + column) * c, c)
+                share = F(1) / F((bottom - top) * (right - left))
+                for i in range(top, bottom):
+                    for j in range(left, right):
+                        into = floats(to + FLOAT_SIZE * (i * width + j) * c, c)
+                        for k in range(c):
+                            into[k] += part_of[k] * share
