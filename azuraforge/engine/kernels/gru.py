@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.formulas import sigmoid, tanh
 from azuraforge.engine.kernels.lanes import Value, over_arrays, together
@@ -30,6 +31,7 @@ from azuraforge.engine.threads import threads
 
 F = np.float32
 
+NOTES = "forward"
 accepts = all_float32
 
 
@@ -38,17 +40,26 @@ def forward(
     y: Array, h_n: Array, _gates: Array, _recalled: Array,
 ) -> None:  # fmt: skip
     (time, batch, features), hidden = x.shape, h.shape[1]
-    two = 2 * hidden
-    x, h = side_by_side(x), np.ascontiguousarray(h)
-    to_sigmoids = packed(w_ih[:two], b_ih[:two] + b_hh[:two], w_hh[:two])
-    to_n, to_recalled = packed(w_ih[two:], b_ih[two:]), packed(b_hh[two:], w_hh[two:])
-    inputs = room(batch, features, hidden)
-    arrays = (to_sigmoids, to_n, to_recalled, h, y, _gates, _recalled, inputs)
+    x, h = tape.compute(side_by_side, x), tape.compute(np.ascontiguousarray, h)
+    weights = tape.once(_weights, w_ih, w_hh, b_ih, b_hh)
+    arrays = (*weights, h, y, _gates, _recalled, room(batch, features, hidden))
+    tape.keep(x, *arrays)
     run(
         _forward, min(threads(), batch), PRODUCT, time, batch, features, hidden, *places(x),
         *map(address, arrays),
     )  # fmt: skip
-    h_n[...] = y[-1]
+    tape.run(np.copyto, h_n, y[-1])
+
+
+def _weights(w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array) -> tuple[Array, Array, Array]:
+    """Those that make r and z, n, and what r lets through."""
+    two = 2 * w_hh.shape[1]
+    bias = tape.compute(np.add, b_ih[:two], b_hh[:two])
+    return (
+        packed(w_ih[:two], bias, w_hh[:two]),
+        packed(w_ih[two:], b_ih[two:]),
+        packed(b_hh[two:], w_hh[two:]),
+    )
 
 
 def backward(

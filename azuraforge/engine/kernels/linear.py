@@ -1,4 +1,4 @@
-"""y = x Wᵀ + b in float32 on the CPU, from register tiles."""
+"""y = x Wᵀ + b in float32 on the CPU, from register tiles, or from dot products for a few rows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled
+from azuraforge.engine.kernels.dots import FEW, multiply_few
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.product import multiply
 from azuraforge.engine.kernels.turn import transpose
@@ -26,10 +27,17 @@ def accepts(x: Array, w: Array, b: Array) -> bool:
 
 def forward(xp: Any, x: Array, w: Array, b: Array, y: Array) -> None:
     out, inner = w.shape
-    wt = np.empty((inner, out), np.float32)
-    transpose(w, wt)
     rows = x.size // inner
-    multiply(rows, out, inner, x, inner, 1, wt, out, y, b)
+    if rows <= FEW:
+        multiply_few(x, w, b, y)
+    else:
+        multiply(rows, out, inner, x, inner, 1, tape.once(_turned, w), out, y, b)
+
+
+def _turned(w: Array) -> Array:
+    wt = np.empty(w.shape[::-1], np.float32)
+    transpose(w, wt)
+    return wt
 
 
 def _gradient_x(xp: Any, g: Array, w: Array, gx: Array) -> None:

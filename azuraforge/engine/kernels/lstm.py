@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.formulas import sigmoid, tanh
 from azuraforge.engine.kernels.lanes import Value, over_arrays, together
@@ -30,6 +31,7 @@ from azuraforge.engine.threads import threads
 
 F = np.float32
 
+NOTES = "forward"
 accepts = all_float32
 
 
@@ -38,16 +40,21 @@ def forward(
     y: Array, h_n: Array, c_n: Array, _gates: Array, _cells: Array,
 ) -> None:  # fmt: skip
     (time, batch, features), hidden = x.shape, h.shape[1]
-    x, h = side_by_side(x), np.ascontiguousarray(h)
-    weights = packed(w_ih, b_ih + b_hh, w_hh)
-    _cells[0] = c
+    x, h = tape.compute(side_by_side, x), tape.compute(np.ascontiguousarray, h)
+    weights = tape.once(_weights, w_ih, w_hh, b_ih, b_hh)
+    tape.run(np.copyto, _cells[0], c)
     arrays = (weights, h, y, _gates, _cells, room(batch, features, hidden))
+    tape.keep(x, *arrays)
     run(
         _forward, min(threads(), batch), PRODUCT, time, batch, features, hidden, *places(x),
         *map(address, arrays),
     )  # fmt: skip
-    h_n[...] = y[-1]
-    c_n[...] = _cells[-1]
+    tape.run(np.copyto, h_n, y[-1])
+    tape.run(np.copyto, c_n, _cells[-1])
+
+
+def _weights(w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array) -> Array:
+    return packed(w_ih, tape.compute(np.add, b_ih, b_hh), w_hh)
 
 
 def backward(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.lanes import Value, over_arrays
@@ -70,11 +71,12 @@ def packed(*pieces: Array) -> Array:
 
     What lies in a panel lies together: a single row reads weights as fast as memory gives them.
     """
-    given = [np.ascontiguousarray(w) for w in pieces]
+    given = [tape.compute(np.ascontiguousarray, w) for w in pieces]
     outputs, wide = len(given[0]), sum(w.size for w in given) // len(given[0])
     weights = np.empty((-(-outputs // PANEL), wide, PANEL), F)
     sizes = [number for w in given for number in (address(w), w.size // outputs)]
     count = threads() if weights.size > WORTH_SPLITTING else 1
+    tape.keep(weights, *given)
     run(_pack, count, outputs, wide, address(weights), len(given), *sizes)
     return weights
 

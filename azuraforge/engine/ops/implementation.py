@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,9 +36,9 @@ class Implementation:
         gradients: Gradients,
         *,
         orders: Orders = NO_ORDERS,
-        notes: bool = False,
+        notes: bool | Literal["forward"] = False,
     ) -> None:
-        self.notes = notes  # whether its functions note on a tape themselves what they do
+        self.notes = notes  # which of its functions note on a tape themselves what they do
         keys = [(key,) if isinstance(key, str) else key for key in gradients]
         covered = [name for key in keys for name in key]
         if sorted(covered) != sorted(signature.inputs):
@@ -115,7 +115,8 @@ class Implementation:
         """Call one of the functions; a tape in force notes it, unless it does that itself."""
         arguments = (xp, *wired.pick(row))
         tape = current()
-        if tape is None or self.notes:
+        notes = self.notes if self.notes != "forward" else wired is self.forward
+        if tape is None or notes:
             return wired.function(*arguments)
         for x in arguments:
             if isinstance(x, Generator):
