@@ -74,7 +74,7 @@ def truth(signature: str, *, y: str) -> Op:
     parsed = Signature.parse(f"{signature} -> y")
     samples = elementwise_samples(len(parsed.inputs), (-3.0, 3.0), ())
     types = {"y": Wired(lambda: np.bool_, ())}
-    return _of_formula(parsed, y, dict.fromkeys(parsed.inputs), types, samples)
+    return _of_formula(parsed, y, dict.fromkeys(parsed.inputs), types, samples, {})
 
 
 def _of_formula(
@@ -83,7 +83,7 @@ def _of_formula(
     gradients: Gradients,
     types: Mapping[str, Wired],
     samples: tuple[Sample, ...],
-    formulas: Mapping[str, Formula] | None = None,
+    formulas: Mapping[str, Formula],
 ) -> Op:
     try:
         forward = Formula.parse(y, signature.inputs)
@@ -93,11 +93,12 @@ def _of_formula(
         raise TypeError(f"op {signature.name}: {error}") from None
     shape = Wired(_broadcast, signature.inputs, signature.inputs)
     text = f"{signature.name}({', '.join(signature.inputs)}) = {y}"
-    compiled = None if formulas is None else (forward, formulas)
-    if compiled and any(formula.has_power for formula in (forward, *compiled[1].values())):
-        compiled = None  # a compiled power is slower than NumPy's
-    kernel = "elementwise" if compiled else None
-    return _declared(Op(signature, shape, reference, types, False, kernel, samples, text, compiled))
+    every = (forward, *formulas.values())
+    # truth values are not for the kernel; a compiled power is slower than NumPy's
+    is_compiled = len(every) > 1 and not any(formula.has_power for formula in every)
+    kernel = "elementwise" if is_compiled else None
+    both = (forward, formulas)
+    return _declared(Op(signature, shape, reference, types, False, kernel, samples, text, both))
 
 
 @lru_cache(maxsize=4096)  # a step asks for the same few again and again: 0.1 us instead of 3

@@ -82,6 +82,17 @@ class Op:
             notes=getattr(kernel, "NOTES", False),
         )
 
+    @cached_property
+    def cuda(self) -> Implementation:
+        """The formulas of the op as kernels for the GPU."""
+        assert self.formulas is not None
+        y, gradients = self.formulas
+        every = {name: gradients.get(name) for name in self.signature.inputs}
+        kernel = self._cuda.Kernel(y, every)
+        return Implementation(
+            self.signature, kernel.forward, kernel.gradients, orders=kernel.ORDERS
+        )
+
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
         for x in inputs:
             apply = getattr(x, "__apply_op__", None)  # a Tensor says how ops act on it
@@ -135,12 +146,14 @@ class Op:
         return (tuple(each),) if self.signature.is_variadic else each
 
     def implementation(self, inputs: Sequence[Any], attributes: tuple[Any, ...]) -> Implementation:
-        """The kernel where it accepts these operands, else the reference."""
+        """A kernel where one accepts these operands, else the reference."""
         if self._kernel is not None:
             named = dict(zip(self.signature.defaults, attributes, strict=True))
             if self._kernel.accepts(*inputs, **named):
                 assert self.kernel is not None
                 return self.kernel
+        if self.formulas is not None and self._cuda.accepts(inputs):
+            return self.cuda
         return self.reference
 
     def run(
@@ -203,6 +216,10 @@ class Op:
             return None
         module = import_module(f"azuraforge.engine.kernels.{self.kernel_name}")
         return module if self.formulas is None else module.Kernel(*self.formulas)
+
+    @cached_property
+    def _cuda(self) -> Any:
+        return import_module("azuraforge.engine.kernels.cuda.elementwise")  # which imports ops
 
 
 def floating_type(inputs: Sequence[Any]) -> Any:
