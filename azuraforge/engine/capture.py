@@ -11,6 +11,8 @@ setting of a module, another value of a plain Python variable that the function 
 Where a step cannot be repeated, or the two differ, it says why (`reason`, and a warning once) and
 stays eager.
 
+On a GPU the recording becomes CUDA graphs (graphs.py) on a stream of its own.
+
 Tensors returned, and gradients, are the recording's own memory: the next call overwrites them.
 """
 
@@ -19,12 +21,14 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from azuraforge.engine.device import Array
+from azuraforge.engine.device import Array, Lane, is_array, module_of
+from azuraforge.engine.graphs import graphed
 from azuraforge.engine.nn.module import Module
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tape import Tape, recording
@@ -74,6 +78,7 @@ class _Plan:
         self._step = step
         self._inputs = [_own(x) for x in inputs]
         self._tape = Tape()
+        self._lane = _lane(self._inputs)
         self._result: Any = None
         self.is_proven = False
 
@@ -85,13 +90,13 @@ class _Plan:
         with recording(self._tape):
             self._result = self._step(*self._inputs)
         for returned in _flat(self._result):
-            if not isinstance(returned, Tensor | np.ndarray | None):
+            if not isinstance(returned, Tensor | None) and not is_array(returned):
                 self._tape.refuse(f"it returns a {type(returned).__name__}, not a tensor")
         return self._result
 
     def replay(self, inputs: Sequence[Any]) -> Any:
         self._put(inputs)
-        self._tape.replay()
+        self._replay()
         return self._result
 
     def prove(self, inputs: Sequence[Any]) -> Any:
@@ -102,7 +107,11 @@ class _Plan:
         eager = [*_arrays(eager_result), *self._gradients(), *_State(self._tape).arrays]
         after, gradients = _State(self._tape), [leaf.grad for leaf, _ in self._tape.leaves]
         state.put_back()
-        self._tape.replay()
+        if self._lane is not None:
+            self._replay()  # once by its calls: what they set up is not for a graph
+            state.put_back()
+            self._tape.calls = graphed(self._tape, self._lane)
+        self._replay()
         replayed = [*_arrays(self._result), *self._gradients(), *_State(self._tape).arrays]
         if _same(eager, replayed):
             self.is_proven = True
@@ -113,13 +122,17 @@ class _Plan:
         self._tape.refuse("its first replay differs from the eager step")
         return eager_result
 
+    def _replay(self) -> None:
+        with nullcontext() if self._lane is None else self._lane.taken():
+            self._tape.replay()
+
     def _gradients(self) -> list[Array]:
         return [leaf.grad.data.copy() for leaf, _ in self._tape.leaves if leaf.grad is not None]
 
     def _put(self, inputs: Sequence[Any]) -> None:
         for own, x in zip(self._inputs, inputs, strict=True):
             array = own.data if isinstance(own, Tensor) else own
-            if isinstance(array, np.ndarray):
+            if is_array(array):
                 array[...] = x.data if isinstance(x, Tensor) else x
 
 
@@ -132,7 +145,8 @@ class _State:
         self._counters = [s.state for s in tape.states if isinstance(s, Generator)]
         optimizers = [s.state_dict() for s in tape.states if not isinstance(s, Generator)]
         self._optimizers = [{k: _copied(v) for k, v in state.items()} for state in optimizers]
-        self.arrays += [np.asarray(v) for state in self._optimizers for v in state.values()]
+        held = [v for state in self._optimizers for v in state.values()]
+        self.arrays += [v if is_array(v) else np.asarray(v) for v in held]
         self.arrays += [np.array(counter, np.uint64) for counter in self._counters]
 
     def put_back(self) -> None:
@@ -180,14 +194,23 @@ def _is_plain(kind: type) -> bool:
 def _kind(x: Any) -> Any:
     """What of an input a recording depends on: shape and type of arrays, the value of the rest."""
     array = x.data if isinstance(x, Tensor) else x
-    return (array.shape, array.dtype) if isinstance(array, np.ndarray) else x
+    if isinstance(array, np.ndarray):
+        return array.shape, array.dtype
+    return (array.shape, array.dtype, "cuda") if is_array(array) else x
 
 
 def _own(x: Any) -> Any:
     """The input in memory of the plan's own."""
     if isinstance(x, Tensor):
         return Tensor(x.data.copy(), x.requires_grad)
-    return x.copy() if isinstance(x, np.ndarray) else x
+    return x.copy() if is_array(x) else x
+
+
+def _lane(inputs: Sequence[Any]) -> Lane | None:
+    """A lane for a step whose inputs are on the GPU."""
+    arrays = [x.data if isinstance(x, Tensor) else x for x in inputs]
+    xp = next((module_of(array) for array in arrays if is_array(array)), np)
+    return None if xp is np else Lane(xp)
 
 
 def _flat(result: Any) -> Sequence[Any]:
@@ -200,7 +223,7 @@ def _arrays(result: Any) -> list[Array]:
 
 
 def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, np.ndarray) else value
+    return value.copy() if is_array(value) else value
 
 
 def _same(one: Sequence[Array], other: Sequence[Array]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.constants import Constants
-from azuraforge.engine.device import Array
+from azuraforge.engine.device import Array, may_share_memory
 
 _tape: ContextVar[Tape | None] = ContextVar("azuraforge_tape", default=None)
 
@@ -114,14 +114,10 @@ def compute(function: Callable[..., Any], *args: Any) -> Array:
     """
     result = function(*args)
     tape = _tape.get()
-    if tape is not None and not any(_shares(result, x) for x in args):
+    if tape is not None and not any(may_share_memory(result, x) for x in args):
         tape.note(_again, result, function, *args)
     return result
 
 
 def _again(result: Array, function: Callable[..., Any], *args: Any) -> None:
     result[...] = function(*args)
-
-
-def _shares(result: Array, x: Any) -> bool:
-    return isinstance(x, np.ndarray) and np.may_share_memory(result, x)

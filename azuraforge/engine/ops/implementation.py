@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from azuraforge.engine.device import Array
+from azuraforge.engine.device import Array, may_share_memory, module_of
 from azuraforge.engine.ops.order import Orders, rows_last
 from azuraforge.engine.ops.signature import Row, Signature, Wired, parameters, picker
 from azuraforge.engine.random import Generator
@@ -154,9 +154,8 @@ def _noted(
 def _with_memory(result: Any) -> Any:
     """The array, with an element of its own for every place: not a scalar, nor broadcast."""
     is_array = isinstance(result, np.ndarray) and result.flags.writeable
-    return result if is_array else np.array(result)
+    return result if is_array else module_of(result).array(result)
 
 
 def _is_view(result: Any, arguments: tuple[Any, ...]) -> bool:
-    arrays = (x for x in arguments if isinstance(x, np.ndarray))
-    return isinstance(result, np.ndarray) and any(np.may_share_memory(result, x) for x in arrays)
+    return any(may_share_memory(result, x) for x in arguments)
