@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,8 @@ from azuraforge.schema.events import (
 from azuraforge.schema.specs import RunSpec, spec_hash
 from azuraforge.store.blobs import BlobStore, MemoryBlobs
 from azuraforge.store.tensors import encode
+
+log = logging.getLogger("azuraforge")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,16 +128,19 @@ class Trainer:
 
     @property
     def telemetry(self) -> Telemetry | None:
-        """How fast the run goes just now; None before its first step."""
-        pace = self._pace  # once: the thread that trains puts another one there
+        """How the run goes just now; None before its first step, unless there is a note."""
+        pace, loop = self._pace, self._loop  # once: the thread that trains puts others there
+        note = loop.manner if loop else ""
         if pace is None:
-            return None
+            idle = Telemetry(step=0, elapsed_s=0.0, samples_per_s=0.0, eta_s=0.0, note=note)
+            return idle if note else None
         elapsed = max(self._clock() - pace.began, 1e-9)
         return Telemetry(
             step=pace.step,
             elapsed_s=elapsed,
             samples_per_s=pace.rows / elapsed,
             eta_s=(pace.steps - pace.step) * elapsed / pace.done,
+            note=note,
         )
 
     def _events(self) -> Iterator[Event]:
@@ -154,7 +160,7 @@ class Trainer:
 
     def _steps(self, loop: Loop) -> Iterator[Event]:
         """The events up to the last step, or to where a stop that was asked for takes effect."""
-        began, first_step, rows = self._clock(), loop.step, 0
+        began, first_step, rows, manner = self._clock(), loop.step, 0, ""
         happenings = iter(loop)
         while self._stop_reason is None or loop.step == loop.steps:
             happened = next(happenings, None)
@@ -163,6 +169,9 @@ class Trainer:
             if isinstance(happened, Step):
                 rows += happened.rows
                 self._pace = _Pace(began, loop.step - first_step, rows, loop.step, loop.steps)
+                if loop.manner != manner:
+                    manner = loop.manner
+                    log.info("step %d: %s", loop.step, manner)
             yield _event_of(happened)
             if isinstance(happened, Epoch):
                 yield self._saved(loop)

@@ -51,7 +51,7 @@ class Progress:
     def on(self, item: JournalEntry | Telemetry) -> None:
         """Tell what this says, if it says something new to a reader."""
         if isinstance(item, Telemetry):
-            self._telemetry = item
+            self._on_telemetry(item)
         else:
             self._on_event(item.event)
 
@@ -83,6 +83,12 @@ class Progress:
                 self.note(
                     f"{event.command} asked for ({event.reason}), done after step {event.step:,}"
                 )
+
+    def _on_telemetry(self, telemetry: Telemetry) -> None:
+        before = self._telemetry.note if self._telemetry else ""
+        if telemetry.note not in ("", before):
+            self.note(telemetry.note)
+        self._telemetry = telemetry
 
     def _is_due(self) -> bool:
         return self._drawn_at is None or self._clock() - self._drawn_at >= REDRAW_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -39,6 +40,7 @@ def train(spec: RunSpec, arguments: Namespace) -> int:
         clock=time.monotonic,
         width=lambda: get_terminal_size().columns,
     )
+    logging.getLogger("azuraforge.engine.compiling").disabled = True  # the run's telemetry tells it
     progress.note(f"starting the {arguments.runtime} runtime")
     handles = connect(arguments.runtime, home=arguments.home)
     return asyncio.run(_train(handles, spec, progress, arguments))

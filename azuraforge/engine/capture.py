@@ -35,6 +35,7 @@ from azuraforge.engine.tape import Tape, recording
 from azuraforge.engine.tensor import Tensor
 from azuraforge.engine.threads import threads
 
+MOST_UNPROVEN = 8  # recordings, each with a step's memory, that await a second call of their kind
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -52,12 +53,18 @@ class Captured:
         self._watched = _Watched(step)
         self.reason: str | None = None
 
+    @property
+    def is_replayed(self) -> bool:
+        """Whether a recording has been proven, so that calls like it are replayed."""
+        return any(plan.is_proven for plan in list(self._plans.values()))
+
     def __call__(self, *inputs: Any) -> Any:
         if self.reason is not None:
             return self._step(*inputs)
         key = (threads(), *map(_kind, inputs), *self._watched.values())
         plan = self._plans.get(key)
         if plan is None:
+            self._forget_unproven()
             plan = self._plans[key] = _Plan(self._step, inputs)
             result = plan.record()
         elif plan.is_proven:
@@ -69,6 +76,12 @@ class Captured:
             self._plans.clear()
             warnings.warn(f"capture: {self.reason}; the step stays eager", stacklevel=2)
         return result
+
+    def _forget_unproven(self) -> None:
+        """Bound the memory of recordings where every call is of a kind of its own."""
+        waiting = [key for key, plan in self._plans.items() if not plan.is_proven]
+        if len(waiting) >= MOST_UNPROVEN:
+            del self._plans[waiting[0]]
 
 
 class _Plan:

@@ -122,5 +122,6 @@ class Telemetry(Struct, frozen=True, kw_only=True):
 
     step: int
     elapsed_s: float
-    samples_per_s: float
+    samples_per_s: float  # 0 before the first step
     eta_s: float
+    note: str = ""  # how steps are done just now, and why: replayed, eager, compiling first

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azuraforge.actors.trainer import Trainer
+from azuraforge.engine import Tensor, compiling, nn
 from azuraforge.errors import ConfigError, DeviceError, NonFiniteError, NotFoundError, RefusedError
 from azuraforge.schema.events import (
     CheckpointSaved,
@@ -349,6 +350,57 @@ def test_there_is_no_telemetry_before_the_first_step() -> None:
     next(iter(trainer))
 
     assert trainer.telemetry is None
+
+
+def test_a_run_says_that_its_steps_are_replayed(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "azuraforge")
+    monkeypatch.setattr("azuraforge_tiny.Watched.forward", lambda model, x: model.line(x))
+    trainer = Trainer(spec())
+
+    trainer.run()
+
+    assert trainer.telemetry is not None
+    assert trainer.telemetry.note == "steps are replayed from a recording"
+    assert caplog.messages == ["step 2: steps are replayed from a recording"]
+
+
+def test_a_run_says_why_its_steps_are_not_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looks(prediction: Tensor, target: Any) -> Tensor:
+        loss = nn.functional.mse_loss(prediction, target)
+        return loss * 2 if loss.item() < 0 else loss
+
+    monkeypatch.setattr("azuraforge_tiny.mse_loss", looks)
+    trainer = Trainer(spec())
+
+    with pytest.warns(UserWarning, match="stays eager"):
+        trainer.run()
+
+    assert trainer.telemetry is not None
+    assert trainer.telemetry.note.startswith("steps are eager, not replayed: ")
+
+
+def test_a_run_whose_steps_are_all_different_says_so() -> None:
+    trainer = Trainer(spec())  # its model counts its steps, which a recording would not do
+
+    trainer.run()
+
+    assert trainer.telemetry is not None
+    assert trainer.telemetry.note.endswith("values they use, always change")
+
+
+def test_a_first_step_that_takes_long_says_that_kernels_are_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainer = Trainer(spec())
+    next(iter(trainer))
+
+    monkeypatch.setattr(compiling, "now", lambda: "lstm._forward")
+
+    assert trainer.telemetry is not None
+    assert trainer.telemetry.note.startswith("compiling kernels")
+    assert trainer.telemetry.samples_per_s == 0
 
 
 def test_telemetry_of_a_resumed_run_counts_its_own_steps_alone(clock: Clock) -> None:

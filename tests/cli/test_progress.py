@@ -192,3 +192,14 @@ def test_beside_the_loss_stands_accuracy_or_the_monitored_or_the_first_metric(
     metrics: dict[str, float], monitor: str, shown: str | None
 ) -> None:
     assert headline(metrics, monitor) == shown
+
+
+def test_how_steps_are_done_is_a_line_when_it_changes(clock: Clock) -> None:
+    stream = io.StringIO()
+    progress = progress_on(stream, clock, live=False)
+    notes = ["compiling kernels", "compiling kernels", "", "steps are replayed"]
+
+    for note in notes:
+        progress.on(Telemetry(step=0, elapsed_s=0, samples_per_s=0, eta_s=0, note=note))
+
+    assert stream.getvalue() == "compiling kernels\nsteps are replayed\n"

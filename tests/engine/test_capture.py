@@ -11,7 +11,7 @@ import pytest
 
 import azuraforge as az
 from azuraforge.engine import nn, optim
-from azuraforge.engine.capture import Captured, capture
+from azuraforge.engine.capture import MOST_UNPROVEN, Captured, capture
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
 
@@ -268,3 +268,18 @@ def test_a_step_that_differs_from_its_recording_is_found_and_the_eager_one_count
 
     assert (second.data == 2).all()
     assert (captured(x).data == 3).all()
+
+
+def test_recordings_that_are_never_used_again_are_forgotten():
+    def step(x, scale):
+        return x * scale
+
+    captured = capture(step)
+    x = Tensor(np.ones(3, np.float32))
+
+    for scale in range(100):
+        captured(x, scale)
+
+    assert len(captured._plans) <= MOST_UNPROVEN
+    captured(x, 99)
+    assert captured.is_replayed

@@ -3,7 +3,14 @@ from __future__ import annotations
 from azuraforge_tui.state import RunView, fold
 from azuraforge_tui.telling import details, metrics, outcome, progress, state_of
 
-from azuraforge.schema.events import Intervened, JournalEntry, RunFailed, RunStarted, RunStopped
+from azuraforge.schema.events import (
+    Intervened,
+    JournalEntry,
+    RunFailed,
+    RunStarted,
+    RunStopped,
+    Telemetry,
+)
 from azuraforge.schema.records import RunRecord
 from azuraforge.schema.specs import RunSpec
 
@@ -36,6 +43,19 @@ def test_progress_says_what_is_known_and_no_more():
     assert progress(view_of(), None, 0).words == "waits to be started"
     assert progress(view_of(), record(), 160).words == "has not begun to train"
     assert progress(view_of(STARTED), record(), 160).words == "step 0/100 · epoch 0/10"
+
+
+def test_how_steps_are_done_is_told():
+    compiling = Telemetry(
+        step=0, elapsed_s=0, samples_per_s=0, eta_s=0, note="compiling kernels, once"
+    )
+    replayed = Telemetry(step=5, elapsed_s=1, samples_per_s=90, eta_s=61, note="replayed")
+
+    before = progress(fold(view_of(STARTED), [compiling]), record(), 160).words
+    later = progress(fold(view_of(STARTED), [compiling, replayed]), record(), 160).words
+
+    assert before == "step 0/100 · epoch 0/10 · compiling kernels, once"
+    assert later.endswith("90 images/s · ETA 1:01 min · replayed")
 
 
 def test_a_stop_that_was_asked_for_is_told_before_it_has_happened():

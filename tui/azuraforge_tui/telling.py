@@ -29,8 +29,11 @@ def progress(view: RunView, record: RunRecord | None, now_s: float) -> Progress:
         words = [f"step {view.step:,}/{view.steps:,}", f"epoch {view.epoch}/{view.start.epochs}"]
     if view.telemetry is not None and of == "running":
         unit = view.start.unit if view.start else "samples"
-        words.append(f"{number(view.telemetry.samples_per_s)} {unit}/s")
-        words.append(f"ETA {span(view.telemetry.eta_s)}")
+        if view.telemetry.samples_per_s:
+            words.append(f"{number(view.telemetry.samples_per_s)} {unit}/s")
+            words.append(f"ETA {span(view.telemetry.eta_s)}")
+        if view.telemetry.note:
+            words.append(view.telemetry.note)
     took = _took(record, now_s)
     if took is not None and of != "running":
         words.append(f"took {span(took)}")

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from azuraforge.engine import compiling
 from azuraforge.engine.autograd import detect_anomaly, no_grad
-from azuraforge.engine.capture import capture
+from azuraforge.engine.capture import MOST_UNPROVEN, capture
 from azuraforge.engine.data import DataLoader, TensorDataset
 from azuraforge.engine.device import Array, module_of, put
 from azuraforge.engine.nn import Module
@@ -86,6 +87,19 @@ class Loop:
     def steps(self) -> int:
         """Updates in the whole run."""
         return self.epochs * len(self.loader)
+
+    @property
+    def manner(self) -> str:
+        """How steps are done just now, in words; empty before that is known."""
+        if compiling.now() is not None:
+            return "compiling kernels for this machine, once: some seconds"
+        if self.captured.reason is not None:
+            return f"steps are eager, not replayed: {self.captured.reason}"
+        if self.captured.is_replayed:
+            return "steps are replayed from a recording"
+        if self.step > MOST_UNPROVEN:
+            return "steps are eager, not replayed: their shapes, or values they use, always change"
+        return ""
 
     def __iter__(self) -> Iterator[Step | Epoch]:
         """Go on from the present step to the end. Raises: NonFiniteError."""
