@@ -43,9 +43,8 @@ def forward(
     xp: Any, x: Array, w: Array, b: Array, y: Array, stride: Pair, padding: Pair, dilation: Pair
 ) -> None:
     made, bias, kernel = channels_last.dense(y), np.ascontiguousarray(b), w.transpose(2, 3, 1, 0)
-    if winograd.suits(w, stride, dilation):
-        winograd.convolve(x, kernel, bias, made, padding)
-    else:
+    suits = winograd.suits(w, stride, dilation)
+    if not (suits and winograd.convolve(x, kernel, bias, made, padding)):
         axes = _axes(of_result, x, w, y, stride, padding, dilation)
         _correlate(x, axes, kernel, bias, made)
     if made is not y:
@@ -55,10 +54,9 @@ def forward(
 def _gradient_x(
     xp: Any, g: Array, w: Array, gx: Array, stride: Pair, padding: Pair, dilation: Pair
 ) -> None:
-    if winograd.suits(w, stride, dilation):
-        turned = w[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)
-        winograd.convolve(g, turned, None, gx, (2 - padding[0], 2 - padding[1]))
-    else:
+    turned, before = w[:, :, ::-1, ::-1].transpose(2, 3, 0, 1), (2 - padding[0], 2 - padding[1])
+    suits = winograd.suits(w, stride, dilation)
+    if not (suits and winograd.convolve(g, turned, None, gx, before)):
         axes = _axes(of_input, gx, w, g, stride, padding, dilation)
         _correlate(g, axes, w.transpose(2, 3, 0, 1), None, gx)
 
@@ -68,8 +66,9 @@ def _gradient_wb(
 ) -> tuple[Array, Array]:
     """As one: both go over g."""
     if winograd.suits(w, stride, dilation):
-        gk, gb = winograd.gradients(x, g, padding)
-        return gk.transpose(3, 2, 0, 1), gb
+        found = winograd.gradients(x, g, padding)
+        if found is not None:
+            return found[0].transpose(3, 2, 0, 1), found[1]
     rows, columns = _axes(of_result, x, w, g, stride, padding, dilation)
     (batch, out, high, wide), channels = g.shape, x.shape[1]
     images = min(batch, -(-PIXELS // (high * wide)))

@@ -11,7 +11,8 @@ kernel, both results are sums of four products:
 In two dimensions each is done along both axes, and the sum over channels makes each of the 16
 products a matrix product, over many tiles at once: V (point, tile, in) U (point, in, out). The
 gradient of the weights is Gᵀ [Σ (Bᵀ d B) (A g Aᵀ)] G, the sum over tiles being a product as well.
-A NaN shows in all of its tile, and Inf as NaN.
+An Inf or NaN would show as NaN in all of its tile; so whether all is finite is told, and the sum
+itself is taken where it is not.
 
 Source: Lavin and Gray (2016), Fast algorithms for convolutional neural networks.
 """
@@ -36,6 +37,7 @@ G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float
 BOTH = np.kron(G, G)  # along both axes: 16 points of 9 weights
 POINTS = 16
 APART = LANES  # floats between points' tiles: else all of them fall on one set of the cache
+MARK = 2 * LANES  # floats of a thread's mark: no two on one line of the cache
 TILES = 48  # of a chunk, whose V and M stay in the second-level cache
 NO_FLOOR = np.float32(-np.inf)
 
@@ -49,8 +51,9 @@ def suits(w: Array, stride: Pair, dilation: Pair) -> bool:
     return is_small and min(w.shape[:2]) >= 2 * LANES
 
 
-def convolve(x: Array, kernel: Array, bias: Array | None, y: Array, before: Pair) -> None:
-    """y, channels last in memory, of images with `before` rows and columns of zeros before them.
+def convolve(x: Array, kernel: Array, bias: Array | None, y: Array, before: Pair) -> bool:
+    """Fill y, channels last in memory, of images with `before` rows and columns of zeros before
+    them; whether all of it is finite. If not, y is not the convolution.
 
     Shape: x (batch, in, …), kernel (3, 3, in, out), bias (out,), y (batch, out, …)
     """
@@ -60,15 +63,17 @@ def convolve(x: Array, kernel: Array, bias: Array | None, y: Array, before: Pair
     size = _scratch_size(channels, out)
     scratch = np.empty(count * size, np.float32)
     a_at, c_at = np.arange(TILES) * channels, np.arange(TILES) * out
+    marks = np.zeros((count, MARK), np.float32)
     split.run(
         _convolve, count, TAP_PRODUCT, *_numbers(x, before), *_numbers(y, (0, 0)), *_tiling(y),
         address(u), 0 if bias is None else address(bias), address(a_at), address(c_at),
-        address(scratch), size,
+        address(scratch), size, address(marks),
     )  # fmt: skip
+    return not marks.any()
 
 
-def gradients(x: Array, g: Array, before: Pair) -> tuple[Array, Array]:
-    """The gradients of the kernel (3, 3, in, out) and the bias."""
+def gradients(x: Array, g: Array, before: Pair) -> tuple[Array, Array] | None:
+    """The gradients of the kernel (3, 3, in, out) and the bias; None if not all are finite."""
     count, channels, out = threads(), x.shape[1], g.shape[1]
     x, g = channels_last.brought(x), channels_last.brought(g)
     size = _scratch_size(channels, out)
@@ -82,7 +87,7 @@ def gradients(x: Array, g: Array, before: Pair) -> tuple[Array, Array]:
     total = sums.sum(0) if count > 1 else sums[0]
     gw = np.empty((3, 3, channels, out), np.float32)
     multiply(9, channels * out, POINTS, BOTH, 1, 9, total, channels * out, gw)
-    return gw, total[-1]
+    return (gw, total[-1]) if np.isfinite(np.add.reduce(gw, None)) else None
 
 
 def _transformed(kernel: Array) -> Array:
@@ -114,14 +119,15 @@ def _tiling(y: Array) -> tuple[int, int, int]:
 
 @task
 def _convolve(job, number, count):  # type: ignore[no-untyped-def]
-    numbers = unpacked(job, 28)
+    numbers = unpacked(job, 29)
     at, x, y = numbers[0], numbers[1:10], numbers[10:19]
     tiles, per_row, per_image = numbers[19:22]
-    u, bias, a_at, c_at, scratch, size = numbers[22:]
+    u, bias, a_at, c_at, scratch, size, marks = numbers[22:]
     channels, out = x[4], y[4]
     v = scratch + FLOAT_SIZE * number * size
     m = v + FLOAT_SIZE * POINTS * (TILES * channels + APART)
     patch = m + FLOAT_SIZE * POINTS * (TILES * out + APART)
+    mark = marks + FLOAT_SIZE * MARK * number
     end = tiles * (number + 1) // count
     for t in range(tiles * number // count, end, TILES):
         now = min(TILES, end - t)
@@ -134,7 +140,7 @@ def _convolve(job, number, count):  # type: ignore[no-untyped-def]
                 u + FLOAT_SIZE * p * channels * out, out,
                 m + FLOAT_SIZE * p * m_point, c_at, first, 0, NO_FLOOR,
             )  # fmt: skip
-        take_results(m, m_point, per_row, per_image, t, now, y, patch)
+        take_results(m, m_point, per_row, per_image, t, now, y, patch, mark)
 
 
 @task

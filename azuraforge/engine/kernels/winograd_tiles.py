@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from azuraforge.engine.kernels.channels_last import FLOAT_SIZE
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.memory import floats
-from azuraforge.engine.kernels.simd import INT, LANES, Tile
+from azuraforge.engine.kernels.simd import INT, LANES, VECTOR, Tile
 
+ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
 Mix = Callable[[Any, list[Any]], list[Any]]
 
 
@@ -47,7 +49,8 @@ class _Grid(Tile):
         far = self.builder.add(self.builder.mul(row, INT(i)), self.builder.mul(column, INT(j)))
         return self._at(start, far)
 
-    def emit_mix(self, mix: Mix, side: int, source: Any, target: Any) -> None:
+    def emit_mix(self, mix: Mix, side: int, source: Any, target: Any) -> list[Any]:
+        """Write the code; what it stores."""
         start, down, right = source
         begin = self._pointer(start)
         rows = [
@@ -61,46 +64,61 @@ class _Grid(Tile):
         for j, column in enumerate(columns):
             for i, value in enumerate(column):
                 self._store(value, self._cell(begin, down, right, i, j), 0)
+        return [value for column in columns for value in column]
+
+    def emit_mark(self, values: list[Any], mark: Any) -> None:
+        """Add 0 times each value to the vector at `mark`: it stays 0 while all are finite."""
+        at = self._pointer(mark)
+        found = self._load(at, 0)
+        for value in values:
+            found = self._fma(value, ZEROS, found)
+        self._store(found, at, 0)
 
 
-def _mixed(mix: Mix, side: int, *, is_ragged: bool) -> Any:
-    """The intrinsic `f(source, row, column, target, row, column, columns)` for one vector.
+def _mixed(mix: Mix, side: int, *, is_ragged: bool, is_marked: bool) -> Any:
+    """The intrinsic `f(source, row, column, target, row, column, columns, mark)` for one vector.
 
     A square of `side` vectors at `source` is mixed along both axes and stored at `target`, by
-    addresses, and distances in floats.
+    addresses, and distances in floats. Whether all are finite is kept at `mark`, if `is_marked`.
     """
 
     @intrinsic
     def kernel(
         typing: Any, source: Any, row: Any, column: Any, target: Any, to_row: Any, to_column: Any,
-        columns: Any,
+        columns: Any, mark: Any,
     ) -> Any:  # fmt: skip
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            _Grid(builder, is_ragged, args[6]).emit_mix(mix, side, args[:3], args[3:6])
+            grid = _Grid(builder, is_ragged, args[6])
+            values = grid.emit_mix(mix, side, args[:3], args[3:6])
+            if is_marked:
+                grid.emit_mark(values, args[7])
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 7), emit
+        return types.void(*[types.int64] * 8), emit
 
     return kernel
 
 
-def _over_channels(mix: Mix, side: int) -> Any:
-    full, ragged = (_mixed(mix, side, is_ragged=is_ragged) for is_ragged in (False, True))
+def _over_channels(mix: Mix, side: int, *, is_marked: bool = False) -> Any:
+    full, ragged = (
+        _mixed(mix, side, is_ragged=is_ragged, is_marked=is_marked) for is_ragged in (False, True)
+    )
 
     @part
-    def run(source, row, column, target, to_row, to_column, channels):  # type: ignore[no-untyped-def]
+    def run(source, row, column, target, to_row, to_column, channels, mark):  # type: ignore[no-untyped-def]
         whole = channels - channels % LANES
         for c in range(0, whole, LANES):
             far = FLOAT_SIZE * c
-            full(source + far, row, column, target + far, to_row, to_column, LANES)
+            full(source + far, row, column, target + far, to_row, to_column, LANES, mark)
         if whole < channels:
             far = FLOAT_SIZE * whole
-            ragged(source + far, row, column, target + far, to_row, to_column, channels - whole)
+            left = channels - whole
+            ragged(source + far, row, column, target + far, to_row, to_column, left, mark)
 
     return run
 
 
-_result_of = _over_channels(_to_result, 4)
+_result_of = _over_channels(_to_result, 4, is_marked=True)
 
 
 @part
@@ -151,7 +169,7 @@ def _bringer(mix: Mix, side: int) -> Any:
                 2 * down - top, 2 * right - left, side, patch,
             )  # fmt: skip
             to = points + FLOAT_SIZE * i * channels
-            run(at, tile_row, tile_pixel, to, 4 * apart, apart, channels)
+            run(at, tile_row, tile_pixel, to, 4 * apart, apart, channels, 0)
             n, down, right = _next(n, down, right, per_row, per_image)
 
     return bring
@@ -161,8 +179,11 @@ bring_images, bring_results = _bringer(_to_points, 4), _bringer(_from_result, 2)
 
 
 @part
-def take_results(points, apart, per_row, per_image, t, now, results, patch):  # type: ignore[no-untyped-def]
-    """Bring tiles from the points back, and store what of them is in the result."""
+def take_results(points, apart, per_row, per_image, t, now, results, patch, mark):  # type: ignore[no-untyped-def]
+    """Bring tiles from the points back, and store what of them is in the result.
+
+    The vector at `mark` stays 0 while all are finite.
+    """
     y, image, row, pixel, out, high, wide, _, _ = results
     n, place = divmod(t, per_image)
     tile_down, tile_right = divmod(place, per_row)
@@ -172,9 +193,9 @@ def take_results(points, apart, per_row, per_image, t, now, results, patch):  # 
         to = y + FLOAT_SIZE * (n * image + down * row + right * pixel)
         n, tile_down, tile_right = _next(n, tile_down, tile_right, per_row, per_image)
         if down + 2 <= high and right + 2 <= wide:
-            _result_of(m, 4 * apart, apart, to, row, pixel, out)
+            _result_of(m, 4 * apart, apart, to, row, pixel, out, mark)
             continue
-        _result_of(m, 4 * apart, apart, patch, 2 * out, out, out)
+        _result_of(m, 4 * apart, apart, patch, 2 * out, out, out, mark)
         for a in range(min(2, high - down)):
             for b in range(min(2, wide - right)):
                 made = floats(patch + FLOAT_SIZE * (2 * a + b) * out, out)

@@ -193,3 +193,24 @@ def test_whole_numbers_that_float32_holds_come_out_to_the_last_digit_at_any_thre
         set_threads(before)
 
         assert all((one == other).all() for one, other in zip(found, exact, strict=True))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("operand", [0, 1, 2])
+def test_what_is_not_finite_shows_as_in_the_sum_itself(bad: float, operand: int) -> None:
+    arrays = Case(2, 37, 35, (3, 3), (1, 1), (1, 1), (1, 1), (9, 9)).operands()
+    y_shape = conv2d(*arrays, padding=(1, 1)).shape
+    g = np.random.default_rng(7).standard_normal(y_shape).astype(np.float32)
+    where = arrays[operand] if operand < 2 else g
+    where[1, 2, 1, 1] = bad
+    with np.errstate(all="ignore"):
+        exact = convolved([a.astype(np.float64) for a in arrays], {"padding": (1, 1)}, g)
+        exact = [a.astype(np.float32) for a in exact]
+
+    found = convolved(arrays, {"padding": (1, 1)}, g)
+
+    for one, other in zip(found, exact, strict=True):
+        assert np.isfinite(other).mean() > 0.4
+        near = np.isfinite(other) & (abs(other) < 1e30)
+        np.testing.assert_array_equal(one[~np.isfinite(other)], other[~np.isfinite(other)])
+        np.testing.assert_allclose(one[near], other[near], rtol=1e-4, atol=1e-3)
