@@ -160,7 +160,7 @@ class _Arrivals:
             tape.run(add_to, g, found)
             sums[output] = g
         else:
-            is_ours, sums[output] = True, module_of(g).empty_like(found)
+            is_ours, sums[output] = True, tape.empty_like(module_of(g), found)
             tape.run(_add, found, g, sums[output])
         if is_ours:
             self._ours.add((below, output))

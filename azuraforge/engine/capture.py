@@ -4,12 +4,12 @@
     for x, y in loader:
         loss = step(x, y)
 
-The first call records what the function does to arrays (tape.py). The second does it eagerly and
-by the recording, from the same state, and compares the bits; from the third on the recording is
-replayed. Inputs of other shapes or element types, another number of threads, another mode or
-setting of a module, another value of a plain Python variable that the function uses record anew.
-Where a step cannot be repeated, or the two differ, it says why (`reason`, and a warning once) and
-stays eager.
+The first call sees which arrays are needed when (plan.py), and the second records what the function
+does to them (tape.py), in memory that they share. The third does it eagerly and by the recording,
+from the same state, and compares the bits; from the fourth on the recording is replayed. Inputs of
+other shapes or element types, another number of threads, another mode or setting of a module,
+another value of a plain Python variable that the function uses record anew. Where a step cannot be
+repeated, or the two differ, it says why (`reason`, and a warning once) and stays eager.
 
 On a GPU the recording becomes CUDA graphs (graphs.py) on a stream of its own.
 
@@ -29,7 +29,9 @@ import numpy as np
 
 from azuraforge.engine.device import Array, Lane, is_array, module_of
 from azuraforge.engine.graphs import graphed
+from azuraforge.engine.memory import give_back
 from azuraforge.engine.nn.module import Module
+from azuraforge.engine.plan import Life, Recording, Rehearsal
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tape import Tape, recording
 from azuraforge.engine.tensor import Tensor
@@ -66,11 +68,9 @@ class Captured:
         if plan is None:
             self._forget_unproven()
             plan = self._plans[key] = _Plan(self._step, inputs)
-            result = plan.record()
         elif plan.is_proven:
             return plan.replay(inputs)
-        else:
-            result = plan.prove(inputs)
+        result = plan.advance(inputs)
         if plan.refusal is not None:
             self.reason = plan.refusal
             self._plans.clear()
@@ -90,57 +90,73 @@ class _Plan:
     def __init__(self, step: Callable[..., Any], inputs: Sequence[Any]) -> None:
         self._step = step
         self._inputs = [_own(x) for x in inputs]
-        self._tape = Tape()
         self._lane = _lane(self._inputs)
+        self._lives: list[Life] | None = None
+        self._tape: Recording | None = None
         self._result: Any = None
         self.is_proven = False
+        self.refusal: str | None = None
 
-    @property
-    def refusal(self) -> str | None:
-        return self._tape.refusal
-
-    def record(self) -> Any:
-        with recording(self._tape):
-            self._result = self._step(*self._inputs)
-        for returned in _flat(self._result):
-            if not isinstance(returned, Tensor | None) and not is_array(returned):
-                self._tape.refuse(f"it returns a {type(returned).__name__}, not a tensor")
-        return self._result
+    def advance(self, inputs: Sequence[Any]) -> Any:
+        """The step done eagerly, and the plan one stage nearer to its proof."""
+        self._put(inputs)
+        if self._lives is None:
+            return self._rehearse()
+        if self._tape is None:
+            return self._record(self._lives)
+        result = self._prove(self._tape)
+        give_back()  # the proof held everything twice
+        return result
 
     def replay(self, inputs: Sequence[Any]) -> Any:
         self._put(inputs)
-        self._replay()
+        assert self._tape is not None  # it is proven
+        self._replay(self._tape)
         return self._result
 
-    def prove(self, inputs: Sequence[Any]) -> Any:
+    def _rehearse(self) -> Any:
+        rehearsal = Rehearsal()
+        with recording(rehearsal):
+            result = self._step(*self._inputs)
+        for returned in _flat(result):
+            if not isinstance(returned, Tensor | None) and not is_array(returned):
+                rehearsal.refuse(f"it returns a {type(returned).__name__}, not a tensor")
+        self._lives, self.refusal = rehearsal.stop(), rehearsal.refusal
+        return result
+
+    def _record(self, lives: Sequence[Life]) -> Any:
+        tape = Recording(lives)
+        with recording(tape):
+            self._result = self._step(*self._inputs)
+        tape.stop()
+        self._tape, self.refusal = tape, tape.refusal
+        return self._result
+
+    def _prove(self, tape: Recording) -> Any:
         """Do the step both ways from one state; the eager one counts where they differ."""
-        self._put(inputs)
-        state = _State(self._tape)
+        state = _State(tape)
         eager_result = self._step(*self._inputs)
-        eager = [*_arrays(eager_result), *self._gradients(), *_State(self._tape).arrays]
-        after, gradients = _State(self._tape), [leaf.grad for leaf, _ in self._tape.leaves]
+        eager = [*_arrays(eager_result), *_gradients(tape), *_State(tape).arrays]
+        after, gradients = _State(tape), [leaf.grad for leaf, _ in tape.leaves]
         state.put_back()
         if self._lane is not None:
-            self._replay()  # once by its calls: what they set up is not for a graph
+            self._replay(tape)  # once by its calls: what they set up is not for a graph
             state.put_back()
-            self._tape.calls = graphed(self._tape, self._lane)
-        self._replay()
-        replayed = [*_arrays(self._result), *self._gradients(), *_State(self._tape).arrays]
+            tape.calls = graphed(tape, self._lane)
+        self._replay(tape)
+        replayed = [*_arrays(self._result), *_gradients(tape), *_State(tape).arrays]
         if _same(eager, replayed):
             self.is_proven = True
             return self._result
         after.put_back()
-        for (leaf, _), g in zip(self._tape.leaves, gradients, strict=True):
+        for (leaf, _), g in zip(tape.leaves, gradients, strict=True):
             leaf.grad = g
-        self._tape.refuse("its first replay differs from the eager step")
+        self.refusal = "its first replay differs from the eager step"
         return eager_result
 
-    def _replay(self) -> None:
+    def _replay(self, tape: Recording) -> None:
         with nullcontext() if self._lane is None else self._lane.taken():
-            self._tape.replay()
-
-    def _gradients(self) -> list[Array]:
-        return [leaf.grad.data.copy() for leaf, _ in self._tape.leaves if leaf.grad is not None]
+            tape.replay()
 
     def _put(self, inputs: Sequence[Any]) -> None:
         for own, x in zip(self._inputs, inputs, strict=True):
@@ -233,6 +249,10 @@ def _flat(result: Any) -> Sequence[Any]:
 def _arrays(result: Any) -> list[Array]:
     arrays = (x.data if isinstance(x, Tensor) else x for x in _flat(result))
     return [x.copy() for x in arrays if x is not None]
+
+
+def _gradients(tape: Tape) -> list[Array]:
+    return [leaf.grad.data.copy() for leaf, _ in tape.leaves if leaf.grad is not None]
 
 
 def _copied(value: Any) -> Any:

@@ -3,11 +3,14 @@
 While a Tape is in force, whoever changes arrays notes how: an op its forward on its very buffers, a
 kernel its compiled calls, a gradient, an optimizer. Arrays made along the way stay where they are,
 so the calls, made again in order, do the step again on whatever the first arrays then hold.
+
+What such a call fills before any call reads it comes from `empty`: a tape may let it share memory
+(plan.py). Everything else that is made along the way is taken for a constant of the step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -16,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.constants import Constants
-from azuraforge.engine.device import Array, may_share_memory
+from azuraforge.engine.device import Array, may_share_memory, module_of
 
 _tape: ContextVar[Tape | None] = ContextVar("azuraforge_tape", default=None)
 
@@ -36,6 +39,14 @@ class Tape:
     def note(self, function: Callable[..., Any], *args: Any) -> None:
         """Note a call that has just been made."""
         self.calls.append(partial(function, *args))
+
+    def keep(self, *arrays: Array | None) -> None:
+        """Hold arrays that calls know by their addresses."""
+        self.kept += arrays
+
+    def empty(self, shape: Sequence[int], dtype: Any) -> Array:
+        """Memory that calls fill before they read it."""
+        return np.empty(shape, dtype)
 
     def changes(self, state: Any, *arrays: Array) -> None:
         """Note that the step moves `state` on (state_dict, load_state_dict) and changes arrays."""
@@ -96,7 +107,23 @@ def keep(*arrays: Array | None) -> None:
     """Let a tape in force hold arrays that calls know by their addresses."""
     tape = _tape.get()
     if tape is not None:
-        tape.kept += arrays
+        tape.keep(*arrays)
+
+
+def empty(xp: Any, shape: Sequence[int], dtype: Any) -> Array:
+    """Memory that calls of the step, and nothing else, fill before they read it."""
+    tape = _tape.get()
+    return xp.empty(shape, dtype) if tape is None or xp is not np else tape.empty(shape, dtype)
+
+
+def empty_like(xp: Any, x: Array, dtype: Any = None, shape: Sequence[int] | None = None) -> Array:
+    """`empty` of the type, shape and order of axes of x, where none is given."""
+    if _tape.get() is None or xp is not np:
+        return xp.empty_like(x, dtype, shape=shape)
+    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
+    sizes = x.shape if shape is None else shape
+    made = empty(xp, [sizes[axis] for axis in order], x.dtype if dtype is None else dtype)
+    return made.transpose(np.argsort(order))
 
 
 def change(function: Callable[..., Any], changed: Array, *args: Any) -> None:
@@ -114,9 +141,12 @@ def compute(function: Callable[..., Any], *args: Any) -> Array:
     """
     result = function(*args)
     tape = _tape.get()
-    if tape is not None and not any(may_share_memory(result, x) for x in args):
-        tape.note(_again, result, function, *args)
-    return result
+    if tape is None or any(may_share_memory(result, x) for x in args):
+        return result
+    made = empty_like(module_of(result), result)
+    made[...] = result
+    tape.note(_again, made, function, *args)
+    return made
 
 
 def _again(result: Array, function: Callable[..., Any], *args: Any) -> None:

@@ -151,7 +151,8 @@ class Tensor:
             tape.run(autograd.add_to, self.grad.data, g)
             return
         is_ours = is_ours and g.dtype == self.data.dtype
-        self.grad = Tensor(g if is_ours else module_of(g).empty(self.data.shape, self.data.dtype))
+        own = g if is_ours else tape.empty(module_of(g), self.data.shape, self.data.dtype)
+        self.grad = Tensor(own)
         recorded = tape.current()
         if recorded is not None:
             recorded.leaves.append((self, self.grad))

@@ -363,7 +363,7 @@ def test_a_run_says_that_its_steps_are_replayed(
 
     assert trainer.telemetry is not None
     assert trainer.telemetry.note == "steps are replayed from a recording"
-    assert caplog.messages == ["step 2: steps are replayed from a recording"]
+    assert caplog.messages == ["step 4: steps are replayed from a recording"]
 
 
 def test_a_run_says_why_its_steps_are_not_replayed(monkeypatch: pytest.MonkeyPatch) -> None:

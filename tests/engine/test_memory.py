@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from azuraforge.engine.memory import keep_freed
+from azuraforge.engine.memory import give_back, keep_freed
 
 FAULTS_OF_A_FREED_BLOCK = """
 import resource, sys
 import numpy as np
-from azuraforge.engine.memory import keep_freed
+from azuraforge.engine.memory import give_back, keep_freed
 
 kept = keep_freed() if sys.argv[1] == "keep" else False
 
@@ -44,3 +44,31 @@ def test_where_there_is_no_setting_the_answer_is_no(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "platform", "darwin")
 
     assert not keep_freed()
+    assert not give_back()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_memory_that_is_free_goes_back_to_the_system() -> None:
+    script = """
+import re
+from pathlib import Path
+from azuraforge.engine.memory import give_back, keep_freed
+
+def held_kib():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+keep_freed()
+blocks = [b"x" * 100_000 for _ in range(1000)]
+last = b"x" * 100_000
+before = held_kib()
+del blocks
+print(before - held_kib(), give_back(), before - held_kib())
+"""
+    command = [sys.executable, "-c", script]
+    freed, told, given = subprocess.run(
+        command, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert int(freed) < 1_000  # kept, as it is to be
+    assert told == "True"
+    assert int(given) > 90_000

@@ -44,9 +44,9 @@ def heads_last(xp: Any, arrays: Any, shape: tuple[int, ...], dtype: Any) -> Arra
     So the layers before and behind have it, and need no copy.
     """
     if len(shape) < 3:
-        return np.empty(shape, dtype)
+        return tape.empty(np, shape, dtype)
     *batch, heads, time, width = shape
-    return np.empty((*batch, time, heads, width), dtype).swapaxes(-2, -3)
+    return tape.empty(np, (*batch, time, heads, width), dtype).swapaxes(-2, -3)
 
 
 NOTES = True
@@ -73,7 +73,7 @@ def _gradient(
     is_causal: bool, scale: float | None, gq: Array | None, gk: Array | None, gv: Array | None,
 ) -> None:  # fmt: skip
     wanted = ((gq, q), (gk, k), (gv, v))
-    made = [np.empty(x.shape, F) if gx is None else gx for gx, x in wanted]
+    made = [tape.empty(np, x.shape, F) if gx is None else gx for gx, x in wanted]
     arrays = [_rows(x) for x in (q, k, v, y, g)]
     _run(_attend_back, [*arrays, *made], _lse, is_causal, scale)
 
@@ -92,7 +92,7 @@ def _run(
     count = min(threads(), heads)
     factor = np.array([1 / math.sqrt(width) if scale is None else scale], F)
     lines = 2 * KEYS + LINES + width + 2 * outputs
-    scratch = np.empty(count * lines * QUERIES + CACHE_LINE // SIZE, F)
+    scratch = tape.empty(np, [count * lines * QUERIES + CACHE_LINE // SIZE], F)
     begin = -(-address(scratch) // CACHE_LINE) * CACHE_LINE
     sizes = (inner, heads, q.shape[-2], k.shape[-2], width, outputs, is_causal)
     places = [number for x in arrays for number in _place(x)]

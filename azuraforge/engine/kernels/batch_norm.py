@@ -47,7 +47,7 @@ def forward(
     xp: Any, x: Array, w: Array, b: Array, y: Array, mean: Array, var: Array, eps: float
 ) -> None:
     sizes = x.size, _block(w), len(w)
-    pieces = np.empty((2, -(-x.size // (PIECE * sizes[1])), len(w)), np.float32)
+    pieces = tape.empty(np, (2, -(-x.size // (PIECE * sizes[1])), len(w)), F)
     made = _in_order_of(x, y)
     _run(_measure, 2, sizes, x, pieces)
     _run(_normalise, 3, sizes, pieces, _limit(eps), x, *map(_dense, (w, b)), made, mean, var)
@@ -62,10 +62,10 @@ def _gradient(
     """As the reference; gx = slope g + along (x - mean) + flat."""
     sizes = x.size, _block(w), len(w)
     if g.strides != x.strides:
-        given, g = g, np.empty_like(x)
+        given, g = g, tape.empty_like(np, x)
         tape.run(np.copyto, g, given)
-    sums = np.empty((_count(x.size), 2, sizes[1]), np.float32)
-    by_w, by_b = (np.empty_like(mean) if a is None else a for a in (gw, gb))
+    sums = tape.empty(np, (_count(x.size), 2, sizes[1]), F)
+    by_w, by_b = (tape.empty_like(np, mean) if a is None else a for a in (gw, gb))
     made = np.empty(0, np.float32) if gx is None else _in_order_of(x, gx)
     _run(_sum_products, 1, sizes, g, x, mean, sums)
     _run(
@@ -98,13 +98,13 @@ def _dense(x: Array) -> Array:
 
 def _in_order_of(x: Array, y: Array) -> Array:
     """y where it lies in memory as x does, else other memory that does."""
-    return y if y.strides == x.strides else np.empty_like(x)
+    return y if y.strides == x.strides else tape.empty_like(np, x)
 
 
 def _run(function: Any, rows: int, sizes: tuple[int, ...], *arrays: Array) -> None:
     """Call a task with sizes, arrays and, for each thread, so many rows as long as a block."""
     count = _count(sizes[0])
-    repeated = np.empty((count, rows, sizes[1]), np.float32)
+    repeated = tape.empty(np, (count, rows, sizes[1]), F)
     tape.keep(*arrays, repeated)
     split.run(function, count, *sizes, *map(address, (*arrays, repeated)))
 

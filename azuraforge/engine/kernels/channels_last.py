@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.memory import address, floats
@@ -20,7 +21,7 @@ FLOAT_SIZE = 4  # bytes of a float32
 def empty(xp: Any, arrays: Any, shape: tuple[int, ...], dtype: Any) -> Array:
     """An array (batch, channels, height, width) with its channels last in memory."""
     batch, channels, height, width = shape
-    return np.empty((batch, height, width, channels), dtype).transpose(0, 3, 1, 2)
+    return tape.empty(np, (batch, height, width, channels), dtype).transpose(0, 3, 1, 2)
 
 
 def distances(x: Array) -> Distances | None:

@@ -48,8 +48,8 @@ def _gradient(
 ) -> None:  # fmt: skip
     """As the reference; each thread sums gw and gb over its rows, and those sums are added up."""
     g, count = tape.compute(np.ascontiguousarray, g), _count(x)
-    made = np.empty_like(x) if gx is None else gx
-    sums = np.empty((2, count, w.size), np.float32)
+    made = tape.empty(np, x.shape, F) if gx is None else gx
+    sums = tape.empty(np, (2, count, w.size), np.float32)
     arrays = g, x, w, _mean, _rstd, made, sums
     tape.keep(*arrays)
     run(_back, count, x.size // w.size, w.size, *map(address, arrays))

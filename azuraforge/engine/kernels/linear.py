@@ -35,7 +35,7 @@ def forward(xp: Any, x: Array, w: Array, b: Array, y: Array) -> None:
 
 
 def _turned(w: Array) -> Array:
-    wt = np.empty(w.shape[::-1], np.float32)
+    wt = tape.empty(np, w.shape[::-1], np.float32)
     transpose(w, wt)
     return wt
 

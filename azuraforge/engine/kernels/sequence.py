@@ -73,7 +73,7 @@ def packed(*pieces: Array) -> Array:
     """
     given = [tape.compute(np.ascontiguousarray, w) for w in pieces]
     outputs, wide = len(given[0]), sum(w.size for w in given) // len(given[0])
-    weights = np.empty((-(-outputs // PANEL), wide, PANEL), F)
+    weights = tape.empty(np, (-(-outputs // PANEL), wide, PANEL), F)
     sizes = [number for w in given for number in (address(w), w.size // outputs)]
     count = threads() if weights.size > WORTH_SPLITTING else 1
     tape.keep(weights, *given)

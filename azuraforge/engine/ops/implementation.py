@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
-import numpy as np
-
 from azuraforge.engine.device import Array, may_share_memory, module_of
 from azuraforge.engine.ops.order import Orders, rows_last
 from azuraforge.engine.ops.signature import Row, Signature, Wired, parameters, picker
 from azuraforge.engine.random import Generator
-from azuraforge.engine.tape import Tape, current, recording
+from azuraforge.engine.tape import Tape, current, empty_like, recording
 
 Gradients = Mapping[str | Row, Callable[..., Any] | None]
 NO_ORDERS: Orders = MappingProxyType({})
@@ -151,10 +149,12 @@ def _noted(
     return made
 
 
-def _with_memory(result: Any) -> Any:
-    """The array, with an element of its own for every place: not a scalar, nor broadcast."""
-    is_array = isinstance(result, np.ndarray) and result.flags.writeable
-    return result if is_array else module_of(result).array(result)
+def _with_memory(result: Any) -> Array:
+    """The array in memory of the tape's, with an element of its own for every place."""
+    xp = module_of(result)
+    made = empty_like(xp, xp.asarray(result))
+    made[...] = result
+    return made
 
 
 def _is_view(result: Any, arguments: tuple[Any, ...]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 
 Empty = Callable[[Any, Sequence[Any], tuple[int, ...], Any], Array]
@@ -17,7 +18,7 @@ Orders = Mapping[str, Empty]
 
 def rows_last(xp: Any, arrays: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Array:
     """An array whose last axis is the innermost."""
-    return xp.empty(shape, dtype)
+    return tape.empty(xp, shape, dtype)
 
 
 def as_given(xp: Any, arrays: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Array:
@@ -28,5 +29,5 @@ def as_given(xp: Any, arrays: Sequence[Any], shape: tuple[int, ...], dtype: Any)
     if len(shape) > 2:
         for x in arrays:
             if getattr(x, "ndim", 0) == len(shape) and x.shape[1] > 1 == x.strides[1] // x.itemsize:
-                return xp.empty_like(x, dtype, shape=shape)
-    return xp.empty(shape, dtype)
+                return tape.empty_like(xp, x, dtype, shape)
+    return tape.empty(xp, shape, dtype)
