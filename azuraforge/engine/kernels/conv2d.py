@@ -15,6 +15,7 @@ import numpy as np
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import channels_last, split, winograd
 from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, Images, add_pixels, read_images
+from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.split import integers, task, unpacked
 from azuraforge.engine.kernels.taps import ENTRY_SIZE, TAP_PRODUCT, tap_product
@@ -118,6 +119,12 @@ def _correlate(
     )  # fmt: skip
 
 
+@part
+def _part(size, number, count):  # type: ignore[no-untyped-def]
+    """Where the share of a thread begins, and where it ends."""
+    return size * number // count, size * (number + 1) // count
+
+
 @task
 def _multiply(job, number, count):  # type: ignore[no-untyped-def]
     numbers = unpacked(job, 26)
@@ -125,16 +132,19 @@ def _multiply(job, number, count):  # type: ignore[no-untyped-def]
     images, batch, a_at, c_at, tap_at, phases_at, phases, weights = numbers[14:22]
     first, y, y_image, out = numbers[22:]
     phase = integers(phases_at, 6 * phases)
-    end = batch * (number + 1) // count
-    for n in range(batch * number // count, end, images):
+    share, shares = (0, 1) if batch >= count else (number, count)  # of an image's pixels
+    begin, end = (0, batch) if shares > 1 else _part(batch, number, count)
+    for n in range(begin, end, images):
         now = min(images, end - n)
         a = read_images(source, number, n, now)
         for p in range(0, 6 * phases, 6):
+            low, high = _part(phase[p + 1] * now, share, shares)
+            row = ENTRY_SIZE * (phase[p] + low)
             tap_product(
-                at, phase[p + 1] * now, out, phase[p + 3], phase[p + 4],
-                a, a_at + ENTRY_SIZE * phase[p], tap_at + ENTRY_SIZE * phase[p + 2], 1,
+                at, high - low, out, phase[p + 3], phase[p + 4],
+                a, a_at + row, tap_at + ENTRY_SIZE * phase[p + 2], 1,
                 weights + FLOAT_SIZE * phase[p + 5] * out, out,
-                y + FLOAT_SIZE * n * y_image, c_at + ENTRY_SIZE * phase[p], first, 0, NO_FLOOR,
+                y + FLOAT_SIZE * n * y_image, c_at + row, first, 0, NO_FLOOR,
             )  # fmt: skip
 
 

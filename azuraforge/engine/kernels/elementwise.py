@@ -123,9 +123,17 @@ def _are_alike(arrays: tuple[Any, ...]) -> bool:
     for x in arrays:
         if not isinstance(x, np.ndarray) or x.dtype != FLOAT32:
             return False
-        if x.shape != first.shape or x.strides != first.strides:
+        if x.shape != first.shape:
+            return False
+        if x.strides != first.strides and not _match(x.shape, x.strides, first.strides):
             return False
     return True
+
+
+@lru_cache(maxsize=4096)
+def _match(shape: tuple[int, ...], one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether the strides are equal, but for axes of length 1, where they mean nothing."""
+    return all(a == b for a, b, size in zip(one, other, shape, strict=True) if size > 1)
 
 
 @lru_cache(maxsize=4096)

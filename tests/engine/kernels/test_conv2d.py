@@ -214,3 +214,14 @@ def test_what_is_not_finite_shows_as_in_the_sum_itself(bad: float, operand: int)
         near = np.isfinite(other) & (abs(other) < 1e30)
         np.testing.assert_array_equal(one[~np.isfinite(other)], other[~np.isfinite(other)])
         np.testing.assert_allclose(one[near], other[near], rtol=1e-4, atol=1e-3)
+
+
+def test_threads_share_the_pixels_of_one_image_and_change_no_bits() -> None:
+    arrays = Case(1, 3, 20, (3, 2), (2, 1), (1, 1), (1, 1), (9, 8)).operands()
+    before, made = threads(), []
+    for count in (1, 2, 3):
+        set_threads(count)
+        made.append(conv2d(*arrays, padding=(1, 1), stride=(2, 1)).tobytes())
+    set_threads(before)
+
+    assert made[0] == made[1] == made[2]

@@ -87,6 +87,16 @@ def test_broadcasts_gaps_and_other_types_are_left_to_the_reference(inputs):
     assert OPS["mul"].implementation(inputs, ()) is OPS["mul"].reference
 
 
+def test_a_batch_of_one_cut_out_of_longer_rows_has_no_gaps():
+    whole = numbers((1, 4, 1, 9), "channels last")
+    part = whole[:, :, :, :7]
+
+    assert elementwise._are_alike((part, numbers((1, 4, 1, 7), "channels last")))
+    assert not elementwise._are_alike((whole[:, :, :, ::2], whole[:, :, :, ::2]))
+    for found, expected in both(OPS["tanh"], [part], numbers((1, 4, 1, 7))):
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 def test_the_number_of_threads_does_not_change_the_bits():
     before = threads()
     x = numbers((1, 1, 3, elementwise.WORTH_SPLITTING // 2 + 7))
