@@ -45,6 +45,7 @@ class Progress:
         self._width = width
         self._started: RunStarted | None = None
         self._telemetry: Telemetry | None = None
+        self._noted = ""
         self._drawn_at: float | None = None
         self._is_drawn = False
 
@@ -85,10 +86,11 @@ class Progress:
                 )
 
     def _on_telemetry(self, telemetry: Telemetry) -> None:
-        before = self._telemetry.note if self._telemetry else ""
-        if telemetry.note not in ("", before):
+        if telemetry.note not in ("", self._noted):
+            self._noted = telemetry.note
             self.note(telemetry.note)
-        self._telemetry = telemetry
+        if telemetry.samples_per_s:
+            self._telemetry = telemetry
 
     def _is_due(self) -> bool:
         return self._drawn_at is None or self._clock() - self._drawn_at >= REDRAW_S

@@ -203,3 +203,13 @@ def test_how_steps_are_done_is_a_line_when_it_changes(clock: Clock) -> None:
         progress.on(Telemetry(step=0, elapsed_s=0, samples_per_s=0, eta_s=0, note=note))
 
     assert stream.getvalue() == "compiling kernels\nsteps are replayed\n"
+
+
+def test_before_the_first_step_there_is_no_speed(clock: Clock) -> None:
+    stream = io.StringIO()
+    progress = progress_on(stream, clock, live=False)
+
+    progress.on(Telemetry(step=0, elapsed_s=0, samples_per_s=0, eta_s=0, note="compiling"))
+    tell(progress, STARTED, epoch(1))
+
+    assert "images/s" not in stream.getvalue()
