@@ -31,6 +31,7 @@ from azuraforge.engine.device import Array, Lane, is_array, module_of
 from azuraforge.engine.graphs import graphed
 from azuraforge.engine.memory import give_back
 from azuraforge.engine.nn.module import Module
+from azuraforge.engine.optim.flat import flat, nested
 from azuraforge.engine.plan import Life, Recording, Rehearsal
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tape import Tape, recording
@@ -172,10 +173,13 @@ class _State:
         self._tape = tape
         self.arrays = [array.copy() for array in tape.arrays]
         self._counters = [s.state for s in tape.states if isinstance(s, Generator)]
-        optimizers = [s.state_dict() for s in tape.states if not isinstance(s, Generator)]
-        self._optimizers = [{k: _copied(v) for k, v in state.items()} for state in optimizers]
-        held = [v for state in self._optimizers for v in state.values()]
-        self.arrays += [v if is_array(v) else np.asarray(v) for v in held]
+        optimizers = [flat(s.state_dict()) for s in tape.states if not isinstance(s, Generator)]
+        self._optimizers = [
+            ({key: array.copy() for key, array in arrays.items()}, values)
+            for arrays, values in optimizers
+        ]
+        for arrays, values in self._optimizers:
+            self.arrays += [*arrays.values(), *map(np.asarray, values["numbers"].values())]
         self.arrays += [np.array(counter, np.uint64) for counter in self._counters]
 
     def put_back(self) -> None:
@@ -186,7 +190,7 @@ class _State:
             if isinstance(state, Generator):
                 state.move_to(next(counters))
             else:
-                state.load_state_dict(next(optimizers))
+                state.load_state_dict(nested(*next(optimizers)))
 
 
 class _Watched:
@@ -253,10 +257,6 @@ def _arrays(result: Any) -> list[Array]:
 
 def _gradients(tape: Tape) -> list[Array]:
     return [leaf.grad.data.copy() for leaf, _ in tape.leaves if leaf.grad is not None]
-
-
-def _copied(value: Any) -> Any:
-    return value.copy() if is_array(value) else value
 
 
 def _same(one: Sequence[Array], other: Sequence[Array]) -> bool:

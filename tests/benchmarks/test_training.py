@@ -100,7 +100,7 @@ def test_a_step_that_does_not_update_is_found():
 
 def test_a_wrong_learning_rate_is_found():
     mine, theirs = sides()
-    mine.optimizer.lr *= 1.5
+    mine.optimizer.param_groups[0]["lr"] *= 1.5
 
     with pytest.raises(DifferError):
         largest_loss_difference(mine.training(), theirs.training(), tolerance=1e-3)

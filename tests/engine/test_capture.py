@@ -205,7 +205,7 @@ def test_a_learning_rate_that_changes_takes_effect():
     for _ in range(4):
         captured(x)
     before = model.bias.data.copy()
-    sgd.lr = 5.0
+    sgd.param_groups[0]["lr"] = 5.0
     captured(x)
 
     assert before - model.bias.data == pytest.approx(5.0)

@@ -78,7 +78,7 @@ def test_graphs_between_draws_and_optimizers_do_what_the_calls_do() -> None:
             assert len(tape.calls) == 4
         for _ in range(3):
             tape.replay()
-        return [*w.data, optimizer.step_count, generator.counter]
+        return [*w.data, optimizer.state[w]["step"], generator.counter]
 
     assert train(in_graphs=True) == train(in_graphs=False)
 

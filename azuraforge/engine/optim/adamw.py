@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from azuraforge.engine.device import Array
 from azuraforge.engine.optim.adam import Adam
-from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.optim.optimizer import Params
 
 
 class AdamW(Adam):
@@ -15,19 +12,17 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization.
     """
 
+    is_decoupled = True
+
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
-
-    def decay(self, w: Array, g: Array) -> Array:
-        w *= 1 - self.lr * self.weight_decay
-        return g
-
-    def _decays(self) -> tuple[float, float]:
-        return 1 - self.lr * self.weight_decay, 0.0
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

@@ -1,98 +1,236 @@
-"""What every optimizer shares: parameters, buffers per parameter, state in and out."""
+"""What every optimizer shares: groups of parameters, state per parameter, both in and out."""
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from azuraforge.engine import tape
-from azuraforge.engine.device import Array, module_of
+from azuraforge.engine.device import Array, is_array, module_of
 from azuraforge.engine.tensor import Tensor
-from azuraforge.errors import ConfigError, ShapeError
+from azuraforge.errors import ConfigError, DTypeError, ShapeError
+
+Group = dict[str, Any]  # "params", and the settings of these parameters
+State = dict[str, Any]  # of one parameter: arrays of its shape, and numbers
+OTHERS = {"params", "param_names", "foreach", "fused", "capturable", "differentiable"}  # PyTorch's
+Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 
 
 class Optimizer:
-    """Updates parameters in place from their gradients; a parameter without one stays as it is."""
+    """Updates parameters in place from their gradients; a parameter without one stays as it is.
 
-    buffers: tuple[str, ...] = ()  # names of the arrays kept per parameter, of its shape
+    `params` are Tensors, or groups of them with settings of their own: `{"params": …, "lr": 0.1}`.
+    A group's settings may be changed between two steps. A subclass writes `initial` and `update`.
+    """
 
-    def __init__(self, params: Iterable[Tensor], *, lr: float, weight_decay: float = 0.0) -> None:
-        if not lr > 0 or not weight_decay >= 0:
-            raise ConfigError(
-                f"{type(self).__name__}: lr {lr}, weight_decay {weight_decay}; "
-                "allowed: lr > 0, weight_decay >= 0"
+    def __init__(self, params: Params, defaults: Mapping[str, Any]) -> None:
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            raise DTypeError(
+                f"{type(self).__name__}: params argument given to the optimizer should be an "
+                f"iterable of Tensors or dicts, but got {type(params).__name__}"
             )
-        self.params = list(params)
-        if not self.params:
+        self.defaults = dict(defaults)
+        self.param_groups: list[Group] = []
+        self.state: dict[Tensor, State] = {}
+        given = list(params)
+        if not given:
             raise ConfigError(f"{type(self).__name__}: there are no parameters to train")
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.step_count = 0
-        self.state: dict[str, list[Array]] = {
-            name: [module_of(p.data).zeros_like(p.data) for p in self.params]
-            for name in self.buffers
-        }
+        for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
+            self.add_param_group(group)  # type: ignore[arg-type]
 
-    def step(self) -> None:
-        """One update of every parameter that has a gradient."""
-        updates = [
-            (p.data, p.grad.data, *(self.state[name][i] for name in self.buffers))
-            for i, p in enumerate(self.params)
-            if p.grad is not None
-        ]
-        update_all = self.prepared(updates)
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Train these parameters, too. Raises: ConfigError if one is trained already."""
+        who = type(self).__name__
+        own = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        names = [p[0] for p in own if isinstance(p, tuple)]
+        others = [known for known in self.param_groups if ("param_names" in known) != bool(names)]
+        if others or len(names) not in (0, len(own)):
+            raise ConfigError(
+                f"{who}: all optimizer params should be with names or all without; "
+                f"{len(names)} of {len(own)} have one, and other groups "
+                f"{'differ' if others else 'agree'}"
+            )
+        params = [p[1] for p in own] if names else own
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise DTypeError(f"{who}: optimizer can only optimize Tensors, not {type(p)}")
+            if p.node is not None:
+                raise ConfigError(f"{who}: can't optimize a non-leaf Tensor of shape {p.shape}")
+        if len(set(params)) < len(params):
+            warnings.warn(
+                f"{who}: optimizer contains a parameter group with duplicate parameters",
+                stacklevel=3,
+            )
+        if not set(params).isdisjoint(self.params):
+            raise ConfigError(f"{who}: some parameters appear in more than one parameter group")
+        made = {**self.defaults, **group, "params": params}
+        if names:
+            made["param_names"] = names
+        self.check(made)
+        self.param_groups.append(made)
+
+    @property
+    def params(self) -> list[Tensor]:
+        """The parameters of all groups."""
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def check(self, group: Group) -> None:
+        """Raise ConfigError for a setting that is out of its range."""
+        lr = group["lr"]
+        if math.prod(getattr(lr, "shape", ())) != 1:
+            raise ConfigError(f"{type(self).__name__}: Tensor lr must be 1-element, got {lr}")
+        self.allow("lr", lr, "lr >= 0", float(lr) >= 0)
+        if "weight_decay" in group:
+            decay = group["weight_decay"]
+            self.allow("weight_decay", decay, "weight_decay >= 0", decay >= 0)
+
+    def allow(self, name: str, given: Any, allowed: str, is_allowed: bool) -> None:
+        """Raise ConfigError naming the setting, what was given and what is allowed."""
+        if not is_allowed:
+            raise ConfigError(f"{type(self).__name__}: {name} {given}; allowed: {allowed}")
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One update of every parameter that has a gradient.
+
+        `closure`, if given, computes the gradients anew; what it returns is returned.
+        """
+        loss = None if closure is None else closure()
+        moves, changed = [], []
+        for group in self.param_groups:
+            members = [
+                (p.data, p.grad.data, self._state_of(p, group))
+                for p in group["params"]
+                if p.grad is not None
+            ]
+            changed += [w for w, _, _ in members]
+            moves.append(self.prepared(group, members))
         recorded = tape.current()
         with tape.recording(None):
-            self._advance(update_all)
+            self._make(moves)
         if recorded is not None:
-            recorded.changes(self, *(w for w, *_ in updates))
-            recorded.note(self._advance, update_all)
+            recorded.changes(self, *changed)
+            recorded.note(self._make, moves)
+        return loss
 
-    def prepared(self, updates: Sequence[tuple[Array, ...]]) -> Callable[[], None]:
-        """A function that makes these updates, each of a parameter by (w, g, *buffers)."""
+    def _make(self, moves: Sequence[Callable[[], None]]) -> None:
+        """A method, so that whoever replays the call sees whose state it moves on."""
+        for move in moves:
+            move()
 
-        def update_all() -> None:
-            for w, g, *buffers in updates:
-                self.update(w, self.decay(w, g), *buffers)
+    def _state_of(self, p: Tensor, group: Group) -> State:
+        state = self.state.get(p)
+        if state is None:
+            state = self.state[p] = self.initial(p.data, group)
+        return state
 
-        return update_all
+    def initial(self, w: Array, group: Group) -> State:
+        """The state of a parameter before its first update."""
+        raise NotImplementedError(f"{type(self).__name__}.initial is for a subclass to write")
 
-    def _advance(self, update_all: Callable[[], None]) -> None:
-        self.step_count += 1
-        update_all()
+    def prepared(
+        self, group: Group, members: Sequence[tuple[Array, Array, State]]
+    ) -> Callable[[], None]:
+        """A function that updates these parameters of a group, each given as (w, g, state)."""
 
-    def decay(self, w: Array, g: Array) -> Array:
-        """The gradient to update by: with weight decay in it, unless `w` has been decayed here."""
-        return g + self.weight_decay * w if self.weight_decay else g
+        def move() -> None:
+            lr = float(group["lr"])
+            for w, g, state in members:
+                if "step" in state:
+                    state["step"] += 1
+                self.update(w, -g if group.get("maximize") else g, lr, state, group)
 
-    def update(self, w: Array, g: Array, *buffers: Array) -> None:
-        """Change `w` and its buffers in place by the gradient `g`."""
+        return move
+
+    def update(self, w: Array, g: Array, lr: float, state: State, group: Group) -> None:
+        """Change `w` and its state in place, downhill of `g`; state["step"] is 1 at first."""
         raise NotImplementedError(f"{type(self).__name__}.update is for a subclass to write")
 
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients; or fill them with zeros."""
         for parameter in self.params:
-            parameter.grad = None
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                parameter.grad.data[...] = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The step count under `step`, the buffers under `name.i`; arrays are not copies."""
-        arrays = {
-            f"{name}.{i}": array
-            for name in self.buffers
-            for i, array in enumerate(self.state[name])
-        }
-        return {"step": self.step_count, **arrays}
+        """As PyTorch's: `state` by the number of a parameter, `param_groups`; no copies."""
+        params = self.params
+        groups, at = [], 0
+        for group in self.param_groups:
+            numbers = list(range(at, at + len(group["params"])))
+            groups.append({**group, "params": numbers})
+            at += len(numbers)
+        state = {i: dict(self.state[p]) for i, p in enumerate(params) if p in self.state}
+        return {"state": state, "param_groups": groups}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken. Raises: ConfigError, ShapeError if it does not fit."""
-        own = self.state_dict()
-        if own.keys() != state.keys():
-            differ = sorted(own.keys() ^ state.keys())
-            raise ConfigError(f"{type(self).__name__}.load_state_dict: keys differ: {differ}")
-        for key, array in own.items():
-            if key != "step" and array.shape != state[key].shape:
-                raise ShapeError(f"{key}: {state[key].shape} does not fit {array.shape}")
-        self.step_count = int(state["step"])
-        for key, array in own.items():
-            if key != "step":
-                array[...] = module_of(array).asarray(state[key])
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on where the state was taken, of ours or of PyTorch's optimizer of the same name.
+
+        Raises: ConfigError, ShapeError if it does not fit.
+        """
+        who = f"{type(self).__name__}.load_state_dict"
+        sizes = [len(group["params"]) for group in self.param_groups]
+        given = [len(group["params"]) for group in state_dict["param_groups"]]
+        if sizes != given:
+            raise ConfigError(f"{who}: groups of {given} parameters do not fit groups of {sizes}")
+        numbers = [i for group in state_dict["param_groups"] for i in group["params"]]
+        loaded: dict[Tensor, State] = {}
+        for number, p in zip(numbers, self.params, strict=True):
+            if number in state_dict["state"]:
+                values = state_dict["state"][number].items()
+                loaded[p] = {key: _own(f"{who}: {key}.{number}", value, p) for key, value in values}
+        for group, other in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            group.update({key: _plain(other[key]) for key in other.keys() - OTHERS})
+            for p in group["params"]:
+                if p in loaded or p in self.state:
+                    self._take(p, loaded.get(p) or self.initial(p.data, group))
+
+    def _take(self, p: Tensor, new: State) -> None:
+        """Arrays that are there already are written to, since a captured step knows them."""
+        state = self.state.setdefault(p, {})
+        for key, value in new.items():
+            old: Any = state.get(key)
+            if is_array(value) and is_array(old) and old.shape == value.shape:
+                old[...] = value
+            else:
+                state[key] = value
+
+
+def decayed(w: Array, g: Array, group: Group) -> Array:
+    """The gradient with weight decay in it: g + weight_decay w."""
+    return g + group["weight_decay"] * w if group["weight_decay"] else g
+
+
+def zeros(w: Array) -> Array:
+    """Zeros of the parameter's shape, type and order."""
+    return module_of(w).zeros_like(w)
+
+
+def average(old: Array, new: Array, rate: float) -> None:
+    """old += rate (new - old), in place."""
+    old += rate * (new - old)
+
+
+def _plain(setting: Any) -> Any:
+    """A setting without an array around it."""
+    return float(setting) if hasattr(setting, "ndim") else setting
+
+
+def _own(where: str, value: Any, p: Tensor) -> Any:
+    """A state's value as ours: a number, an array of the parameter's kind, or a list of these."""
+    if isinstance(value, (list, tuple)):
+        return [_own(where, each, p) for each in value]
+    if not hasattr(value, "shape"):
+        return value
+    xp = module_of(p.data)
+    array = xp.asarray(value.data if isinstance(value, Tensor) else value)
+    if array.ndim == 0:  # PyTorch keeps the step as a tensor
+        return int(array) if float(array).is_integer() else float(array)
+    if array.ndim == p.ndim and any(
+        n not in (1, m) for n, m in zip(array.shape, p.shape, strict=True)
+    ):
+        raise ShapeError(f"{where}: {array.shape} does not fit {p.shape}")
+    return array.astype(p.dtype)

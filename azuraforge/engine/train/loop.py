@@ -20,6 +20,7 @@ from azuraforge.engine.data import DataLoader, TensorDataset
 from azuraforge.engine.device import Array, module_of, put
 from azuraforge.engine.nn import Module
 from azuraforge.engine.optim import Optimizer
+from azuraforge.engine.optim.flat import flat, nested
 from azuraforge.engine.random import Generator, using
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, NonFiniteError
@@ -126,17 +127,16 @@ class Loop:
 
         The arrays are those in use: save or copy them before the next step.
         """
-        optimizer = self.optimizer.state_dict()
+        optimizer, settings = flat(self.optimizer.state_dict())
         arrays = {
             **{f"model.{key}": array for key, array in self.model.state_dict().items()},
-            **{f"optim.{key}": array for key, array in optimizer.items() if key != "step"},
+            **{f"optim.{key}": array for key, array in optimizer.items()},
             **{f"best.{key}": array for key, array in self.best_weights.items()},
         }
         values = {
             "step": self.step,
             "epoch": self.epoch,
-            "lr": self.optimizer.lr,
-            "optimizer_step": optimizer["step"],
+            "optimizer": settings,
             "noise": list(self.noise.state),
             "best_epoch": self.best_epoch,
             "best_validation": self.best_validation,
@@ -147,9 +147,8 @@ class Loop:
     def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
         """Become the loop that `state_dict` was taken of. Raises: ConfigError, ShapeError."""
         self.model.load_state_dict(_below(arrays, "model."))
-        optimizer = {"step": values["optimizer_step"], **_below(arrays, "optim.")}
+        optimizer = nested(_below(arrays, "optim."), values["optimizer"])
         self.optimizer.load_state_dict(optimizer)
-        self.optimizer.lr = values["lr"]
         self.step = values["step"]
         self.epoch = values["epoch"]
         self.noise.move_to(tuple(values["noise"]))
@@ -174,7 +173,7 @@ class Loop:
             step=self.step,
             epoch=self.epoch + 1,
             loss=loss,
-            lr=self.optimizer.lr,
+            lr=float(self.optimizer.param_groups[0]["lr"]),
             grad_norm=norm,
             metrics=metrics,
             rows=rows,
