@@ -140,6 +140,7 @@ class _Plan:
         eager = [*_arrays(eager_result), *_gradients(tape), *_State(tape).arrays]
         after, gradients = _State(tape), [leaf.grad for leaf, _ in tape.leaves]
         state.put_back()
+        tape.forget()
         if self._lane is not None:
             self._replay(tape)  # once by its calls: what they set up is not for a graph
             state.put_back()

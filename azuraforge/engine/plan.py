@@ -85,6 +85,10 @@ class Recording(Tape):
             return np.empty(shape, dtype)
         return np.ndarray(shape, dtype, self._arena, self._places[number])
 
+    def forget(self) -> None:
+        """Put NaN in every place, so that a call that reads before it fills is found out."""
+        self._arena.fill(0xFF)
+
     def stop(self) -> None:
         """Refuse the step if arrays of the rehearsal were not made."""
         if self._count < len(self._lives):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from azuraforge.engine import nn, optim
 from azuraforge.engine.capture import capture
 from azuraforge.engine.plan import ALIGNMENT, FOREVER, Life, Recording, Rehearsal, places
-from azuraforge.engine.tape import empty, empty_like, recording
+from azuraforge.engine.tape import empty, empty_like, recording, run
 from azuraforge.engine.tensor import Tensor
 
 
@@ -151,6 +151,23 @@ def test_a_step_that_makes_other_arrays_each_time_stays_eager_and_says_why():
 
     assert (result.data == 2).all()
     assert (captured(x).data == 2).all()
+
+
+def test_memory_that_is_filled_by_no_call_is_found_out():
+    def step(x):
+        unfilled, y = empty(np, x.shape, np.float32), empty(np, x.shape, np.float32)
+        unfilled[...] = 1  # not by a call
+        run(np.add, x.data, unfilled, y)
+        return Tensor(y)
+
+    captured = capture(step)
+    x = Tensor(np.ones(3, np.float32))
+    captured(x)
+    captured(x)
+    with pytest.warns(UserWarning, match="differs"):
+        result = captured(x)
+
+    assert (result.data == 2).all()
 
 
 def test_a_step_that_fails_once_is_captured_all_the_same():
