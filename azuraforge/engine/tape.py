@@ -94,6 +94,15 @@ def run(function: Callable[..., Any], *args: Any) -> None:
         tape.note(function, *args)
 
 
+def whole(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function as `run` does; what it calls is not noted by itself."""
+    with recording(None):
+        function(*args)
+    tape = _tape.get()
+    if tape is not None:
+        tape.note(function, *args)
+
+
 def once(function: Callable[..., Any], *arrays: Array) -> Any:
     """What a function makes of arrays; it notes itself how, unless a tape knows they stay as is."""
     tape = _tape.get()

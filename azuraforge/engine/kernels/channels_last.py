@@ -63,7 +63,7 @@ class Images:
         self, x: Array, images: int, count: int, axes: tuple[Axis, Axis] | None = None
     ) -> None:
         if min(x.strides) < 0:
-            x = np.ascontiguousarray(x)
+            x = tape.compute(np.ascontiguousarray, x)
         self.x = x  # known to the compiled code by its address
         _, channels, height, width = x.shape
         edges = [side for axis in axes or () for side in (axis.before, axis.after)] or [0] * 4
@@ -76,6 +76,7 @@ class Images:
             copied = 0
         self.apart = found
         self.frames = np.zeros(count * copied, np.float32)
+        tape.keep(self.x, self.frames)
         self.numbers = (
             address(x), *(stride // FLOAT_SIZE for stride in x.strides), channels, height, width,
             address(self.frames), copied, edges[0] * framed.row + edges[2] * channels,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import channels_last, split, winograd
 from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, Images, add_pixels, read_images
@@ -29,6 +30,7 @@ from azuraforge.engine.kernels.window import (
 )
 from azuraforge.engine.threads import threads
 
+NOTES = "forward"
 ORDERS = {"y": channels_last.empty, "gx": channels_last.empty}
 PIXELS = 256  # of a pass, at least, where there are so many
 NOTHING = np.float32(0)
@@ -43,23 +45,31 @@ def accepts(x: Array, w: Array, b: Array, **places: Any) -> bool:
 def forward(
     xp: Any, x: Array, w: Array, b: Array, y: Array, stride: Pair, padding: Pair, dilation: Pair
 ) -> None:
-    made, bias, kernel = channels_last.dense(y), np.ascontiguousarray(b), w.transpose(2, 3, 1, 0)
-    suits = winograd.suits(w, stride, dilation)
-    if not (suits and winograd.convolve(x, kernel, bias, made, padding)):
-        axes = _axes(of_result, x, w, y, stride, padding, dilation)
+    made, bias = channels_last.dense(y), tape.compute(np.ascontiguousarray, b)
+    kernel = w.transpose(2, 3, 1, 0)
+    axes = _axes(of_result, x, w, y, stride, padding, dilation)
+    if winograd.suits(w, stride, dilation):
+        winograd.convolve(
+            x, kernel, bias, made, padding, lambda: _correlate(x, axes, kernel, bias, made)
+        )
+    else:
         _correlate(x, axes, kernel, bias, made)
     if made is not y:
-        np.copyto(y, made)
+        tape.run(np.copyto, y, made)
 
 
 def _gradient_x(
     xp: Any, g: Array, w: Array, gx: Array, stride: Pair, padding: Pair, dilation: Pair
 ) -> None:
     turned, before = w[:, :, ::-1, ::-1].transpose(2, 3, 0, 1), (2 - padding[0], 2 - padding[1])
-    suits = winograd.suits(w, stride, dilation)
-    if not (suits and winograd.convolve(g, turned, None, gx, before)):
-        axes = _axes(of_input, gx, w, g, stride, padding, dilation)
-        _correlate(g, axes, w.transpose(2, 3, 0, 1), None, gx)
+    axes = _axes(of_input, gx, w, g, stride, padding, dilation)
+    kernel = w.transpose(2, 3, 0, 1)
+    if winograd.suits(w, stride, dilation):
+        winograd.convolve(
+            g, turned, None, gx, before, lambda: _correlate(g, axes, kernel, None, gx)
+        )
+    else:
+        _correlate(g, axes, kernel, None, gx)
 
 
 def _gradient_wb(
@@ -110,13 +120,19 @@ def _correlate(
     count = threads()
     source = Images(x, images, count, axes)
     plan = correlation(*axes, x.shape[1], source.apart, result, images)
-    flat = np.ascontiguousarray(weights.reshape(-1, *weights.shape[2:])[plan.order])
+    flat = tape.once(lambda kernel: tape.compute(_ordered, kernel, plan.order), weights)
+    tape.keep(plan.a_at, plan.c_at, plan.tap_at, plan.phases, flat, first, y)
     split.run(
         _multiply, count, TAP_PRODUCT, *source.numbers, images, batch,
         address(plan.a_at), address(plan.c_at), address(plan.tap_at),
         address(plan.phases), len(plan.phases), address(flat),
         0 if first is None else address(first), address(y), result.image, out,
     )  # fmt: skip
+
+
+def _ordered(kernel: Array, order: Array) -> Array:
+    """The kernel's elements, in the order in which the taps meet them."""
+    return np.ascontiguousarray(kernel.reshape(-1, *kernel.shape[2:])[order])
 
 
 @part

@@ -19,8 +19,11 @@ Source: Lavin and Gray (2016), Fast algorithms for convolutional neural networks
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import channels_last, split
 from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, add_pixels
@@ -51,25 +54,35 @@ def suits(w: Array, stride: Pair, dilation: Pair) -> bool:
     return is_small and min(w.shape[:2]) >= 2 * LANES
 
 
-def convolve(x: Array, kernel: Array, bias: Array | None, y: Array, before: Pair) -> bool:
+def convolve(
+    x: Array, kernel: Array, bias: Array | None, y: Array, before: Pair,
+    otherwise: Callable[[], None],
+) -> None:  # fmt: skip
     """Fill y, channels last in memory, of images with `before` rows and columns of zeros before
-    them; whether all of it is finite. If not, y is not the convolution.
+    them. What is not all finite is not the convolution: `otherwise` is to fill y then.
 
     Shape: x (batch, in, …), kernel (3, 3, in, out), bias (out,), y (batch, out, …)
     """
     count, (channels, out) = threads(), kernel.shape[2:]
-    u = _transformed(kernel)
-    x = channels_last.brought(x)
+    u = tape.once(_transformed, kernel)
+    x = tape.compute(channels_last.brought, x)
     size = _scratch_size(channels, out)
     scratch = np.empty(count * size, np.float32)
     a_at, c_at = np.arange(TILES) * channels, np.arange(TILES) * out
+    tape.keep(x, u, bias, y, a_at, c_at, scratch)
     marks = np.zeros((count, MARK), np.float32)
     split.run(
         _convolve, count, TAP_PRODUCT, *_numbers(x, before), *_numbers(y, (0, 0)), *_tiling(y),
         address(u), 0 if bias is None else address(bias), address(a_at), address(c_at),
         address(scratch), size, address(marks),
     )  # fmt: skip
-    return not marks.any()
+    tape.whole(_do_again_if_marked, marks, otherwise)
+
+
+def _do_again_if_marked(marks: Array, otherwise: Callable[[], None]) -> None:
+    if marks.any():
+        marks[...] = 0
+        otherwise()
 
 
 def gradients(x: Array, g: Array, before: Pair) -> tuple[Array, Array] | None:
@@ -92,7 +105,7 @@ def gradients(x: Array, g: Array, before: Pair) -> tuple[Array, Array] | None:
 
 def _transformed(kernel: Array) -> Array:
     """U. Not by NumPy: OpenBLAS's threads spin on after a product, on the cores of our own."""
-    flat = np.ascontiguousarray(kernel).reshape(9, -1)
+    flat = tape.compute(np.ascontiguousarray, kernel).reshape(9, -1)
     u = np.empty((POINTS, flat.shape[1]), np.float32)
     multiply(POINTS, flat.shape[1], 9, BOTH, 9, 1, flat, flat.shape[1], u)
     return u
