@@ -23,8 +23,9 @@ class Constants:
         self._held[id(root)] = root
 
     def holds(self, *arrays: Array) -> bool:
-        """Whether all of them are constants, or views of some."""
-        return all(id(_root(array)) in self._held for array in arrays)
+        """Whether all of them are constants, views of some, or in memory that none may write to."""
+        roots = [_root(array) for array in arrays]
+        return all(id(root) in self._held or not root.flags.writeable for root in roots)
 
     def made(self, function: Callable[..., Any], *arrays: Array) -> Any:
         """What the function makes of constants."""

@@ -26,11 +26,11 @@ def folded(
     varying = {id(x) for x in inputs}
     steps = []
     for step in trace:
-        if any(id(x) in varying for x in _arrays(step)):
+        if any(id(x) in varying for x in arrays_of(step)):
             varying.update(map(id, step.outputs))
             steps.append(step)
     steps = _merged(_needed(steps, results), results, varying)
-    constants = [x for step in steps for x in _arrays(step) if id(x) not in varying]
+    constants = [x for step in steps for x in arrays_of(step) if id(x) not in varying]
     return steps, constants
 
 
@@ -40,7 +40,7 @@ def _needed(steps: Sequence[Applied], results: Sequence[Array]) -> list[Applied]
     needed = []
     for step in reversed(steps):
         if any(id(y) in wanted for y in step.outputs):
-            wanted.update(map(id, _arrays(step)))
+            wanted.update(map(id, arrays_of(step)))
             needed.append(step)
     return needed[::-1]
 
@@ -48,7 +48,7 @@ def _needed(steps: Sequence[Applied], results: Sequence[Array]) -> list[Applied]
 def _merged(steps: Sequence[Applied], results: Sequence[Array], varying: set[int]) -> list[Applied]:
     """The steps with scales and shifts put into the weights before them."""
     uses: dict[int, int] = {}
-    for x in (*results, *(x for step in steps for x in _arrays(step))):
+    for x in (*results, *(x for step in steps for x in arrays_of(step))):
         uses[id(x)] = uses.get(id(x), 0) + 1
     merged: list[Applied] = []
     made_by: dict[int, int] = {}
@@ -107,7 +107,8 @@ def _per_channel(constant: Any, y: Array, axis: int) -> Array | None:
     return broadcast.reshape(-1)
 
 
-def _arrays(step: Applied) -> Iterator[Array]:
+def arrays_of(step: Applied) -> Iterator[Array]:
+    """The arrays that a step reads."""
     return _within((step.inputs, step.attributes))
 
 

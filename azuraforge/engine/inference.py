@@ -16,7 +16,8 @@ import numpy as np
 from azuraforge.engine.autograd import no_grad
 from azuraforge.engine.constants import Constants
 from azuraforge.engine.device import Array
-from azuraforge.engine.folding import folded
+from azuraforge.engine.folding import arrays_of, folded
+from azuraforge.engine.plan import Recording, Rehearsal
 from azuraforge.engine.tape import Tape, recording
 from azuraforge.engine.tensor import Tensor
 from azuraforge.engine.trace import Applied, tracing
@@ -35,33 +36,50 @@ class Plan:
         with no_grad(), tracing() as trace, recording(witness):
             self._result = forward(*self._inputs)
         self.refusal = witness.refusal or _unrepeatable(witness) or _unreturnable(self._result)
-        self._constants = Constants()
-        self._tape = Tape(self._constants)
         if self.refusal is None:
-            self._results = self._lowered(trace, _flat(self._result))
-            self.refusal = self._unproven(forward)
+            self._tape, self._results = self._planned(trace, _flat(self._result))
+            self.refusal = self._tape.refusal or self._unproven(forward)
 
     def __call__(self, *inputs: Any) -> Any:
         """The model's output: new arrays each time."""
         self._put(inputs)
-        for call in self._tape.calls:
-            call()
+        with np.errstate(all="ignore"):
+            for call in self._tape.calls:
+                call()
         made = iter([Tensor(array.copy()) for array in self._results])
         return _rebuilt(self._result, made)
 
-    def _lowered(self, trace: Sequence[Applied], results: Sequence[Array]) -> list[Array]:
-        """Note the calls that make the results; the arrays that these calls fill."""
-        steps, constants = folded(trace, self._arrays, results)
-        for array in constants:
-            self._constants.add(array)
+    def _planned(
+        self, trace: Sequence[Applied], results: Sequence[Array]
+    ) -> tuple[Tape, list[Array]]:
+        """The calls that make the results, in memory that they share, and the arrays they fill."""
+        steps, weights = folded(trace, self._arrays, results)
+        constants = Constants()
+        for array in weights:
+            constants.add(array)
+        rehearsal = Rehearsal()
+        rehearsal.constants = constants
+        held = self._lowered(steps, results, rehearsal)
+        lives = rehearsal.stop()
+        tape = Recording(lives)
+        tape.constants = constants
+        del held
+        made = self._lowered(steps, results, tape)
+        tape.stop()
+        return tape, made
+
+    def _lowered(
+        self, steps: Sequence[Applied], results: Sequence[Array], tape: Tape
+    ) -> list[Array]:
+        """Apply the steps to the plan's inputs; an array is let go of after its last use."""
         places = {id(array): array for array in self._arrays}
-        with no_grad(), recording(self._tape):
-            for step in steps:
-                inputs = _moved(step.inputs, places)
-                attributes = _moved(step.attributes, places)
-                how = step.op.implementation(inputs, attributes)
-                outputs = step.op.run(inputs, attributes, how)
-                places.update(zip(map(id, step.outputs), outputs, strict=True))
+        ends = _last_uses(steps, results)
+        with no_grad(), recording(tape):
+            for i, step in enumerate(steps):
+                places.update(_applied(step, places))
+                for used in (*arrays_of(step), *step.outputs):
+                    if ends.get(id(used), i) <= i:
+                        places.pop(id(used), None)
         return [places.get(id(array), array) for array in results]
 
     def _unproven(self, forward: Callable[..., Any]) -> str | None:
@@ -83,6 +101,20 @@ class Plan:
         for own, x in zip(map(_array, self._inputs), map(_array, inputs), strict=True):
             if own is not None:
                 own[...] = x
+
+
+def _applied(step: Applied, places: Mapping[int, Array]) -> dict[int, Array]:
+    """Apply a step to the plan's arrays; its outputs, by those of the eager call."""
+    inputs, attributes = _moved(step.inputs, places), _moved(step.attributes, places)
+    how = step.op.implementation(inputs, attributes)
+    outputs = step.op.run(inputs, attributes, how)
+    return dict(zip(map(id, step.outputs), outputs, strict=True))
+
+
+def _last_uses(steps: Sequence[Applied], results: Sequence[Array]) -> dict[int, int]:
+    """The number of the last step that reads each array; what is returned is read after all."""
+    last = {id(x): i for i, step in enumerate(steps) for x in arrays_of(step)}
+    return last | dict.fromkeys(map(id, results), len(steps))
 
 
 def _array(x: Any) -> Array | None:

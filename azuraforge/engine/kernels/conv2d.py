@@ -120,7 +120,7 @@ def _correlate(
     count = threads()
     source = Images(x, images, count, axes)
     plan = correlation(*axes, x.shape[1], source.apart, result, images)
-    flat = tape.once(lambda kernel: tape.compute(_ordered, kernel, plan.order), weights)
+    flat = tape.once(_ordered, weights, plan.order)
     tape.keep(plan.a_at, plan.c_at, plan.tap_at, plan.phases, flat, first, y)
     split.run(
         _multiply, count, TAP_PRODUCT, *source.numbers, images, batch,
@@ -132,7 +132,8 @@ def _correlate(
 
 def _ordered(kernel: Array, order: Array) -> Array:
     """The kernel's elements, in the order in which the taps meet them."""
-    return np.ascontiguousarray(kernel.reshape(-1, *kernel.shape[2:])[order])
+    elements = tape.compute(np.ascontiguousarray, kernel).reshape(-1, *kernel.shape[2:])
+    return tape.compute(np.take, elements, order, 0)
 
 
 @part

@@ -108,12 +108,14 @@ def correlation(
             c_at.append(_places(down.results, right.results, result, images))
             tap_at.append(taps)
             order += [i * columns.kernel + j for _, i in down.taps for _, j in right.taps]
+    order_of_all = np.array(order, np.int64)
+    order_of_all.flags.writeable = False  # for good: what is made by it of constants is constant
     return Plan(
         np.concatenate(a_at),
         np.concatenate(c_at),
         np.concatenate(tap_at),
         np.array(phases, np.int64),
-        np.array(order, np.int64),
+        order_of_all,
     )
 
 

@@ -67,7 +67,7 @@ def convolve(
     u = tape.once(_transformed, kernel)
     x = tape.compute(channels_last.brought, x)
     size = _scratch_size(channels, out)
-    scratch = np.empty(count * size, np.float32)
+    scratch = tape.empty(np, (count * size,), np.float32)
     a_at, c_at = np.arange(TILES) * channels, np.arange(TILES) * out
     tape.keep(x, u, bias, y, a_at, c_at, scratch)
     marks = np.zeros((count, MARK), np.float32)
@@ -106,7 +106,7 @@ def gradients(x: Array, g: Array, before: Pair) -> tuple[Array, Array] | None:
 def _transformed(kernel: Array) -> Array:
     """U. Not by NumPy: OpenBLAS's threads spin on after a product, on the cores of our own."""
     flat = tape.compute(np.ascontiguousarray, kernel).reshape(9, -1)
-    u = np.empty((POINTS, flat.shape[1]), np.float32)
+    u = tape.empty(np, (POINTS, flat.shape[1]), np.float32)
     multiply(POINTS, flat.shape[1], 9, BOTH, 9, 1, flat, flat.shape[1], u)
     return u
 
