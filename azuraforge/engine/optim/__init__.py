@@ -1,5 +1,6 @@
 """Optimizers under PyTorch's names."""
 
+from azuraforge.engine.optim import lr_scheduler, swa_utils
 from azuraforge.engine.optim.adadelta import Adadelta
 from azuraforge.engine.optim.adafactor import Adafactor
 from azuraforge.engine.optim.adagrad import Adagrad
@@ -36,4 +37,6 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "lr_scheduler",
+    "swa_utils",
 ]
