@@ -33,6 +33,7 @@ from azuraforge.engine.threads import threads
 WORTH_IT = 1024  # numbers: below, a few calls of NumPy take no longer
 FLOAT32 = np.dtype(np.float32)
 WORTH_SPLITTING = 32_768  # numbers: below, a second thread costs more than it brings
+LONG = 8192  # numbers: a row of so many is worth a call of its own
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -90,8 +91,8 @@ class Kernel:
         self.ORDERS = dict.fromkeys(("y", *(f"g{x}" for x in gradients)), as_given)
 
     def accepts(self, *inputs: Any) -> bool:
-        """Whether all are float32 arrays on the CPU of one dense order."""
-        return _are_alike(inputs)
+        """Whether all are float32 arrays on the CPU of one dense order, at least in each row."""
+        return _are_alike(inputs) or _have_long_rows(inputs)
 
 
 def _over_arrays(formula: Formula, out: str) -> Callable[..., Any]:
@@ -102,7 +103,11 @@ def _over_arrays(formula: Formula, out: str) -> Callable[..., Any]:
 
     def compute(xp: Any, out: Array, *arrays: Array) -> None:
         if not _are_alike((out, *arrays)):
-            tape.run(reference, xp, *arrays, out)
+            if _have_long_rows((out, *arrays)):  # parts of a longer series, of a wider image
+                for rows in zip(out, *arrays, strict=True):
+                    compute(xp, *rows)
+            else:
+                tape.run(reference, xp, *arrays, out)
             return
         size = out.size
         count = threads() if size > WORTH_SPLITTING else 1
@@ -128,6 +133,15 @@ def _are_alike(arrays: tuple[Any, ...]) -> bool:
         if x.strides != first.strides and not _match(x.shape, x.strides, first.strides):
             return False
     return True
+
+
+def _have_long_rows(arrays: tuple[Any, ...]) -> bool:
+    """Whether all are arrays whose first axis has long rows, each dense and all of one order."""
+    first = arrays[0]
+    if not isinstance(first, np.ndarray) or first.ndim < 2 or first.size < LONG * len(first):
+        return False
+    same = all(isinstance(x, np.ndarray) and x.shape == first.shape for x in arrays)
+    return same and _are_alike(tuple(x[0] for x in arrays))
 
 
 @lru_cache(maxsize=4096)

@@ -97,6 +97,17 @@ def test_a_batch_of_one_cut_out_of_longer_rows_has_no_gaps():
         np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+def test_parts_of_a_longer_series_are_computed_row_by_row():
+    whole = numbers((3, 20, 1, elementwise.LONG // 16 + 9), "channels last")
+    x = whole[..., : elementwise.LONG // 16]
+
+    (y, expected), (gx, expected_gx) = both(OPS["tanh"], [x], numbers(x.shape, seed=9))
+
+    np.testing.assert_allclose(y, expected, rtol=1e-6)
+    np.testing.assert_allclose(gx, expected_gx, rtol=1e-4, atol=1e-6)
+    assert elementwise._is_dense(y.shape, y.strides)
+
+
 def test_the_number_of_threads_does_not_change_the_bits():
     before = threads()
     x = numbers((1, 1, 3, elementwise.WORTH_SPLITTING // 2 + 7))
