@@ -6,6 +6,7 @@ python -m benchmarks.training --json --rows lstm --threads 1 2 --modes eager
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Effort:
 
 
 FULL = Effort(budget_s=3.0, patience_s=12.0, least_blocks=9)
-QUICK = Effort(budget_s=0.1, patience_s=0.0, least_blocks=3, steps=2)
+QUICK = Effort(budget_s=0.05, patience_s=0.0, least_blocks=3, steps=2, block_s=0.01)
 
 
 def results(
@@ -129,6 +130,8 @@ def _timed(
     ours: Library, peer: Library, workload: Workload, mode: Mode, threads: int, effort: Effort
 ) -> tuple[float, Pair]:
     """The largest difference of both, from the same weights; then their times."""
+    gc.collect()
+    gc.freeze()  # what is there now, modules first of all, makes each later collection take 0.15 s
     _set_threads(threads, ours, peer)
     theirs = Side(peer, workload)
     mine = Side(ours, workload, library.numpy_state(theirs.model))
