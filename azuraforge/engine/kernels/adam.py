@@ -72,7 +72,7 @@ def _update_piece(row, decay, weight_decay, beta1, rest1, beta2, rest2, step, sc
         gi = g[i] + weight_decay * wi if weight_decay > 0 else g[i]  # 0 times Inf would be NaN
         m[i] = m[i] * beta1 + rest1 * gi
         v[i] = v[i] * beta2 + rest2 * gi * gi
-        w[i] = wi - step * m[i] / (np.sqrt(v[i]) / scale + eps)
+        w[i] = wi - step * m[i] / (np.sqrt(v[i]) * scale + eps)
 
 
 @part(parallel=True)

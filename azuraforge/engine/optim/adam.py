@@ -88,7 +88,7 @@ class Adam(Optimizer):
             v = largest
         step, scale = _corrections(state["step"], lr, beta1, beta2)
         denominator = module_of(w).sqrt(v)
-        denominator /= scale
+        denominator *= scale
         denominator += group["eps"]
         w -= step * m / denominator
 
@@ -110,5 +110,5 @@ def moments(m: Array, v: Array, g: Array, beta1: float, beta2: float) -> None:
 
 
 def _corrections(t: int, lr: float, beta1: float, beta2: float) -> tuple[float, float]:
-    """(step, scale) at step t: lr m̂ = step m, √v̂ = √v / scale."""
-    return lr / (1 - beta1**t), math.sqrt(1 - beta2**t)
+    """(step, scale) at step t: lr m̂ = step m, √v̂ = scale √v."""
+    return lr / (1 - beta1**t), 1 / math.sqrt(1 - beta2**t)
