@@ -12,14 +12,12 @@ from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.formulas import sigmoid, tanh
 from azuraforge.engine.kernels.lanes import Value, over_arrays, together
 from azuraforge.engine.kernels.memory import address
+from azuraforge.engine.kernels.panels import NO_FLOOR, multiply_packed, packed
 from azuraforge.engine.kernels.product import PRODUCT, SIZE, product
 from azuraforge.engine.kernels.sequence import (
-    NO_FLOOR,
     all_float32,
     copied,
     copy,
-    multiply_packed,
-    packed,
     places,
     room,
     side_by_side,

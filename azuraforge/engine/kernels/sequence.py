@@ -11,21 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
-from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.lanes import Value, over_arrays
 from azuraforge.engine.kernels.memory import address
-from azuraforge.engine.kernels.product import SIZE, product
-from azuraforge.engine.kernels.simd import PANEL
-from azuraforge.engine.kernels.split import run, task, unpacked
-from azuraforge.engine.kernels.turn import turn
-from azuraforge.engine.threads import threads
+from azuraforge.engine.kernels.product import SIZE
 
 F = np.float32
-NO_FLOOR = F(-np.inf)
 SPAN = 256  # rows of a product over time, as many steps as that takes: they stay in level 2
-WORTH_SPLITTING = 65_536  # weights: below, a second thread costs more than it brings
 
 
 def all_float32(*operands: Any) -> bool:
@@ -64,43 +56,6 @@ def room(rows: int, features: int, hidden: int) -> Array:
 def steps_at_once(time: int, batch: int, count: int) -> int:
     """How many steps a thread's product over time takes together: as many as SPAN rows hold."""
     return max(1, min(time, SPAN // -(-batch // count)))
-
-
-def packed(*pieces: Array) -> Array:
-    """The weights (outputs, …) side by side and turned: (panels of outputs, inputs, PANEL).
-
-    What lies in a panel lies together: a single row reads weights as fast as memory gives them.
-    """
-    given = [tape.compute(np.ascontiguousarray, w) for w in pieces]
-    outputs, wide = len(given[0]), sum(w.size for w in given) // len(given[0])
-    weights = tape.empty(np, (-(-outputs // PANEL), wide, PANEL), F)
-    sizes = [number for w in given for number in (address(w), w.size // outputs)]
-    count = threads() if weights.size > WORTH_SPLITTING else 1
-    tape.keep(weights, *given)
-    run(_pack, count, outputs, wide, address(weights), len(given), *sizes)
-    return weights
-
-
-@task
-def _pack(job, number, count):  # type: ignore[no-untyped-def]
-    outputs, wide, weights, pieces = unpacked(job, 4)
-    for panel in range(number, -(-outputs // PANEL), count):
-        own, to = min(PANEL, outputs - panel * PANEL), weights + SIZE * panel * wide * PANEL
-        for piece in range(pieces):
-            w, inputs = unpacked(job + 8 * (4 + 2 * piece), 2)
-            turn(own, inputs, w + SIZE * panel * PANEL * inputs, inputs, to, PANEL)
-            to += SIZE * inputs * PANEL
-
-
-@part
-def multiply_packed(at, rows, outputs, inputs, a, a_row, weights, c, c_row):  # type: ignore[no-untyped-def]
-    """C = A W of packed weights."""
-    for panel in range(-(-outputs // PANEL)):
-        product(
-            at, rows, min(PANEL, outputs - panel * PANEL), inputs, a, a_row, 1,
-            weights + SIZE * panel * inputs * PANEL, PANEL, c + SIZE * panel * PANEL, c_row,
-            0, 0, NO_FLOOR,
-        )  # fmt: skip
 
 
 def _copy(x: Value) -> Sequence[Value]:

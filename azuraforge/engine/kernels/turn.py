@@ -17,8 +17,9 @@ from numba.extending import intrinsic
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled, part
-from azuraforge.engine.kernels.memory import address, floats
-from azuraforge.engine.kernels.simd import FLOAT, I32, INT, LANES, VECTOR
+from azuraforge.engine.kernels.lanes import load, splat, store
+from azuraforge.engine.kernels.memory import address
+from azuraforge.engine.kernels.simd import FLOAT, I32, INT, LANES
 
 SIZE = 4  # bytes of a float32
 
@@ -26,41 +27,61 @@ SIZE = 4  # bytes of a float32
 @part
 def turn(rows, columns, a, a_row, b, b_row):  # type: ignore[no-untyped-def]
     """b = aᵀ, of addresses; their rows lie a_row and b_row floats apart."""
-    whole, wide = rows - rows % LANES, columns - columns % LANES
-    for i in range(0, whole, LANES):
-        for j in range(0, wide, LANES):
-            _square(a + SIZE * (i * a_row + j), a_row, b + SIZE * (j * b_row + i), b_row)
-    for i in range(rows):
-        first = wide if i < whole else 0
-        row = floats(a + SIZE * i * a_row, columns)
-        for j in range(first, columns):
-            floats(b + SIZE * (j * b_row + i), 1)[0] = row[j]
+    for i in range(0, rows, LANES):
+        for j in range(0, columns, LANES):
+            from_a, to_b = a + SIZE * (i * a_row + j), b + SIZE * (j * b_row + i)
+            if rows - i >= LANES and columns - j >= LANES:
+                _square(from_a, a_row, to_b, b_row)
+            else:
+                _ragged(from_a, a_row, to_b, b_row, rows - i, columns - j)
 
 
 @intrinsic
 def _square(typing: Any, a: Any, a_row: Any, b: Any, b_row: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        a, a_row, b, b_row = args
-        lines = [builder.load(_line(builder, a, a_row, i), align=SIZE) for i in range(LANES)]
-        apart = 1
-        while apart < LANES:
-            for i in range(LANES):
-                if not i & apart:
-                    lines[i], lines[i + apart] = _swapped(
-                        builder, lines[i], lines[i + apart], apart
-                    )
-            apart *= 2
-        for i, line in enumerate(lines):
-            builder.store(line, _line(builder, b, b_row, i), align=SIZE)
+        _turned(builder, args, [None] * LANES, [None] * LANES)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 4), emit
 
 
-def _line(builder: Any, start: Any, row: Any, i: int) -> Any:
-    """Pointer to the vector at the start of row i."""
-    first = builder.inttoptr(start, FLOAT.as_pointer())
-    return builder.bitcast(builder.gep(first, [builder.mul(row, INT(i))]), VECTOR.as_pointer())
+@intrinsic
+def _ragged(typing: Any, a: Any, a_row: Any, b: Any, b_row: Any, rows: Any, columns: Any) -> Any:
+    """What is left of a matrix at its ends: so many rows and columns of it, up to a square."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        *places, rows, columns = args
+        _turned(builder, places, _masks(builder, rows, columns), _masks(builder, columns, rows))
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), emit
+
+
+def _turned(builder: Any, places: Any, given: Any, taken: Any) -> None:
+    """Load the lines of a square, turn it, store them; masks say what of each line there is."""
+    a, a_row, b, b_row = places
+    from_a, to_b = (builder.inttoptr(x, FLOAT.as_pointer()) for x in (a, b))
+    lines = [load(builder, from_a, _far(builder, a_row, i), given[i]) for i in range(LANES)]
+    apart = 1
+    while apart < LANES:
+        for i in range(LANES):
+            if not i & apart:
+                lines[i], lines[i + apart] = _swapped(builder, lines[i], lines[i + apart], apart)
+        apart *= 2
+    for i, line in enumerate(lines):
+        store(builder, line, to_b, _far(builder, b_row, i), taken[i])
+
+
+def _far(builder: Any, row: Any, i: int) -> Any:
+    return builder.mul(row, INT(i))
+
+
+def _masks(builder: Any, lines: Any, length: Any) -> list[Any]:
+    """For each line of a square, which of its lanes are there."""
+    left = splat(builder, length)
+    lanes = builder.icmp_signed("<", ir.Constant(left.type, list(range(LANES))), left)
+    there = [splat(builder, builder.icmp_signed("<", INT(i), lines)) for i in range(LANES)]
+    return [builder.and_(lanes, is_there) for is_there in there]
 
 
 def _swapped(builder: Any, upper: Any, lower: Any, apart: int) -> tuple[Any, Any]:
