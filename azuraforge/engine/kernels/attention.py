@@ -13,24 +13,25 @@ Source: Dao et al. (2022), FlashAttention.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array
+from azuraforge.engine.kernels import elementary
 from azuraforge.engine.kernels.compile import part
-from azuraforge.engine.kernels.elementary import exp, log
+from azuraforge.engine.kernels.formulas import exp
+from azuraforge.engine.kernels.lanes import Value, fma, over_rows, where
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.product import PRODUCT, product
 from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.kernels.turn import turn
 from azuraforge.engine.threads import threads
 
-# ruff: noqa: FURB136  max() is not made a vector of, and hides NaN
-
 QUERIES, KEYS = 32, 64
-LINES = 3  # of numbers, one for each query of a tile
+LINES = 5  # of numbers, one for each query of a tile
 SIZES, PLACES = 8, 11  # where in a job the addresses begin, and the places of arrays
 SIZE = 4  # bytes of a float32
 CACHE_LINE = 64  # bytes
@@ -133,47 +134,45 @@ def _scratch(begin, number, columns):  # type: ignore[no-untyped-def]
 
 
 @part
-def _hide(scores, key, keys, query):  # type: ignore[no-untyped-def]
-    """-inf where a key comes after its query."""
-    for j in range(max(query - key, 0), keys):
-        row = scores[j]
-        for i in range(min(key + j - query, QUERIES)):
-            row[i] = -INFINITY
+def _addresses(lines):  # type: ignore[no-untyped-def]
+    one, step = lines.ctypes.data, SIZE * QUERIES
+    return one, one + step, one + 2 * step, one + 3 * step, one + 4 * step
 
 
-@part
-def _soften(scores, keys, top, new_top, total):  # type: ignore[no-untyped-def]
-    """Scores to exp(score - largest so far), and their sums; top: what corrects earlier ones."""
-    for i in range(QUERIES):
-        new_top[i] = top[i]
-    for j in range(0, keys - 3, 4):  # four rows at a time: 182 ns for a tile instead of 612
-        one, two, three, four = scores[j], scores[j + 1], scores[j + 2], scores[j + 3]
-        for i in range(QUERIES):
-            a = one[i] if one[i] > two[i] else two[i]
-            b = three[i] if three[i] > four[i] else four[i]
-            a = a if a > b else b
-            new_top[i] = a if a > new_top[i] else new_top[i]
-    for j in range(keys - keys % 4, keys):
-        for i in range(QUERIES):
-            new_top[i] = scores[j, i] if scores[j, i] > new_top[i] else new_top[i]
-    for i in range(QUERIES):
-        top[i] = exp(top[i] - new_top[i])
-        total[i] *= top[i]
-    for j in range(keys):
-        for i in range(QUERIES):
-            weight = exp(scores[j, i] - new_top[i])
-            scores[j, i] = weight
-            total[i] += weight
+def _seen(score: Value, key: Value, query: Value) -> Value:
+    """The score; -inf where the key comes after its query."""
+    return where(query < key, -math.inf, score)
 
 
-@part
-def _soften_back(p, gs, keys, lse, shared, factor):  # type: ignore[no-untyped-def]
+def _highest(score: Value, line_key: Value, line_top: Value, line_query: Value) -> Sequence[Value]:
+    """Scores, of keys that are seen, and the largest so far."""
+    score = _seen(score, line_key, line_query)
+    return score, line_key + 1, where(score > line_top, score, line_top)
+
+
+def _weigh(score: Value, line_total: Value, line_top: Value) -> Sequence[Value]:
+    """Scores to exp(score - largest so far), and their sums."""
+    weight = exp(score - line_top)
+    return weight, line_total + weight
+
+
+def _weigh_back(
+    p: Value, gs: Value, line_key: Value, line_query: Value, line_lse: Value, line_shared: Value,
+    line_factor: Value,
+) -> Sequence[Value]:  # fmt: skip
     """Scores to weights p, and from the gradients of these to gs, those of the scores."""
-    for j in range(keys):
-        for i in range(QUERIES):
-            weight = exp(p[j, i] - lse[i])
-            p[j, i] = weight
-            gs[j, i] = weight * (gs[j, i] - shared[i]) * factor
+    p = exp(_seen(p, line_key, line_query) - line_lse)
+    return p, p * (gs - line_shared) * line_factor, line_key + 1
+
+
+def _product_sum(x: Value, y: Value, line_total: Value) -> Sequence[Value | None]:
+    return None, None, fma(x, y, line_total)
+
+
+highest = over_rows(_highest, QUERIES, carried=2)
+weigh = over_rows(_weigh, QUERIES, carried=1)
+weigh_back = over_rows(_weigh_back, QUERIES, carried=1)
+product_sum = over_rows(_product_sum, QUERIES, carried=1)
 
 
 @part
@@ -199,8 +198,9 @@ def _attend(job, number, count):  # type: ignore[no-untyped-def]
     factor_at, lse_at, scratch_at = unpacked(job + 8 * SIZES, 3)
     factor = floats(factor_at, 1)[0]
     tiles, lines, turned_at = _scratch(scratch_at, number, width)
-    top, new_top, total = lines[0], lines[1], lines[2]
-    scores, scores_at = tiles[0], tiles.ctypes.data
+    top, new_top, total, places, seen_by = lines[0], lines[1], lines[2], lines[3], lines[4]
+    scores_at = tiles.ctypes.data
+    _, top_at, total_at, key_at, query_at = _addresses(lines)
     turned = floats(turned_at, (width, QUERIES))
     for head in range(heads * number // count, heads * (number + 1) // count):
         q, q_row = _head(job, 0, head, inner)
@@ -217,6 +217,7 @@ def _attend(job, number, count):  # type: ignore[no-untyped-def]
             y_i = y + SIZE * query * y_row
             for i in range(QUERIES):
                 top[i], total[i] = -INFINITY, ZERO
+                seen_by[i] = F(query + i) if is_causal else INFINITY
             seen = min(keys, query + rows) if is_causal else keys
             for key in range(0, seen, KEYS):
                 many = min(KEYS, seen - key)
@@ -224,9 +225,13 @@ def _attend(job, number, count):  # type: ignore[no-untyped-def]
                     at, many, QUERIES, width, k + SIZE * key * k_row, k_row, 1,
                     turned_at, QUERIES, scores_at, QUERIES, 0, 0, -INFINITY,
                 )  # fmt: skip
-                if is_causal and key + many - 1 > query:
-                    _hide(scores, key, many, query)
-                _soften(scores, many, top, new_top, total)
+                for i in range(QUERIES):
+                    places[i], new_top[i] = F(key), top[i]
+                highest(many, scores_at, key_at, top_at, query_at)
+                for i in range(QUERIES):
+                    top[i] = elementary.exp(top[i] - new_top[i])
+                    total[i] *= top[i]
+                weigh(many, scores_at, total_at, top_at)
                 if key:
                     _scale(y_i, y_row, rows, outputs, top)
                 for i in range(QUERIES):
@@ -237,7 +242,7 @@ def _attend(job, number, count):  # type: ignore[no-untyped-def]
                     v + SIZE * key * v_row, v_row, y_i, y_row, first, first_row, -INFINITY,
                 )  # fmt: skip
             for i in range(QUERIES):
-                new_top[i] = top[i] + log(total[i])
+                new_top[i] = top[i] + elementary.log(total[i])
                 total[i] = ONE / total[i]
             _scale(y_i, y_row, rows, outputs, total)
             for i in range(rows):
@@ -248,15 +253,16 @@ def _attend(job, number, count):  # type: ignore[no-untyped-def]
 def _attend_back(job, number, count):  # type: ignore[no-untyped-def]
     """gq = gs k, gk = gsᵀ q, gv = pᵀ g with the weights p and gs = p (g vᵀ - Σ g y) scale."""
     at, inner, heads, time, keys, width, outputs, is_causal = unpacked(job, SIZES)
-    factor_at, lse_at, scratch_at = unpacked(job + 8 * SIZES, 3)
+    factor_at, kept_at, scratch_at = unpacked(job + 8 * SIZES, 3)
     factor = floats(factor_at, 1)[0]
     tiles, lines, q_at = _scratch(scratch_at, number, width + 2 * outputs)
     g_at = q_at + SIZE * QUERIES * width
     y_at = g_at + SIZE * QUERIES * outputs
-    p, gs, lse, shared = tiles[0], tiles[1], lines[0], lines[1]
-    p_at, gs_at = p.ctypes.data, gs.ctypes.data
+    lse, shared, places, seen_by, factors = lines[0], lines[1], lines[2], lines[3], lines[4]
+    p_at, gs_at = tiles[0].ctypes.data, tiles[1].ctypes.data
+    lse_at, shared_at, key_at, query_at, factors_at = _addresses(lines)
     q_turned = floats(q_at, (width, QUERIES))
-    g_turned, y_turned = floats(g_at, (outputs, QUERIES)), floats(y_at, (outputs, QUERIES))
+    factors[:] = factor
     for head in range(heads * number // count, heads * (number + 1) // count):
         q, q_row = _head(job, 0, head, inner)
         k, k_row = _head(job, 1, head, inner)
@@ -266,7 +272,7 @@ def _attend_back(job, number, count):  # type: ignore[no-untyped-def]
         gq, gq_row = _head(job, 5, head, inner)
         gk, gk_row = _head(job, 6, head, inner)
         gv, gv_row = _head(job, 7, head, inner)
-        kept = floats(lse_at + SIZE * head * time, time)
+        kept = floats(kept_at + SIZE * head * time, time)
         last = (time - 1) // QUERIES * QUERIES
         seen = min(keys, time) if is_causal else keys
         _clear(gk + SIZE * seen * gk_row, gk_row, keys - seen, width)
@@ -284,9 +290,8 @@ def _attend_back(job, number, count):  # type: ignore[no-untyped-def]
             for i in range(QUERIES):
                 shared[i] = ZERO
                 lse[i] = kept[query + i] if i < rows else ZERO
-            for d in range(outputs):
-                for i in range(QUERIES):
-                    shared[i] += g_turned[d, i] * y_turned[d, i]
+                seen_by[i] = F(query + i) if is_causal else INFINITY
+            product_sum(outputs, g_at, y_at, shared_at)
             seen = min(keys, query + rows) if is_causal else keys
             for key in range(0, seen, KEYS):
                 many = min(KEYS, seen - key)
@@ -300,9 +305,9 @@ def _attend_back(job, number, count):  # type: ignore[no-untyped-def]
                     at, many, QUERIES, outputs, v_j, v_row, 1,
                     g_at, QUERIES, gs_at, QUERIES, 0, 0, -INFINITY,
                 )  # fmt: skip
-                if is_causal and key + many - 1 > query:
-                    _hide(p, key, many, query)
-                _soften_back(p, gs, many, lse, shared, factor)
+                for i in range(QUERIES):
+                    places[i] = F(key)
+                weigh_back(many, p_at, gs_at, key_at, query_at, lse_at, shared_at, factors_at)
                 first, first_row = (gq_i, gq_row) if key else (0, 0)
                 product(
                     at, rows, width, many, gs_at, 1, QUERIES,

@@ -1,4 +1,4 @@
-"""exp, log, tanh, sigmoid and erf of a float32, for the loops of kernels; see formulas.py."""
+"""exp, log, tanh, sigmoid, erf and cdf of a float32, for the loops of kernels; see formulas.py."""
 
 from __future__ import annotations
 
@@ -10,3 +10,4 @@ log = of_a_number(formulas.log)
 tanh = of_a_number(formulas.tanh)
 sigmoid = of_a_number(formulas.sigmoid)
 erf = of_a_number(formulas.erf)
+cdf = of_a_number(formulas.cdf)

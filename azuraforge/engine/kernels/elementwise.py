@@ -51,6 +51,7 @@ FUNCTIONS = {  # function of the language -> the compiled one
     "log": "elementary.log",
     "tanh": "elementary.tanh",
     "erf": "elementary.erf",
+    "cdf": "elementary.cdf",
     "abs": "abs",
     "sqrt": "np.sqrt",
     "sign": "elementwise.sign",

@@ -1,4 +1,4 @@
-"""exp, log, tanh, sigmoid and erf of float32, branch-free, for code that is being written.
+"""exp, log, tanh, sigmoid, erf and cdf of float32, branch-free, for code that is being written.
 
 NaN stays NaN. tests/engine/kernels/derive_elementary.py derives the coefficients and measured the
 errors over every float32; the times are of one Zen 4 core:
@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from azuraforge.engine.kernels.lanes import Value, Whole, fma, where
+from azuraforge.engine.kernels.lanes import HAS_SCALING, Value, Whole, fma, where
 
 EXP = (0.5, 0.1666654497385025, 0.04166640341281891, 0.008366395719349384, 0.001394064980559051)
 LOG = (
@@ -33,12 +33,19 @@ ERF_OUTER = (
     -2.533677445626381e-07,
 )  # fmt: skip
 
+CDF_TAIL = (
+    0.139621302485466, 0.13986359536647797, 0.11982069164514542, 0.10555487126111984,
+    -0.02321787364780903, 0.1593274623155594, -0.25584548711776733, 0.14403387904167175,
+    -0.02915845811367035,
+)  # fmt: skip
+
 PER_LOG_2 = 1 / math.log(2)
 LOG_2_HIGH = 0.693359375  # 9 bits: a whole number below 2¹⁵ times it is exact
 LOG_2_LOW = math.log(2) - LOG_2_HIGH
 LOWEST, HIGHEST = -104, 89  # exp is 0 and Inf from there on
 FLAT = 9.5  # tanh is 1 from here on, to the last digit
 STEEP = 4  # so is erf
+CDF_SLOPE = 0.35  # the polynomial of t = 1 / (1 + 0.35 |x|) is the shortest for its error
 TINY = 2.0**-126  # what is below has no exponent of its own
 RAISED_BY = 23
 SHIFT = 1.5 * 2**23  # n + SHIFT has the whole number n in its lowest bits
@@ -92,6 +99,16 @@ def erf(x: Value) -> Value:
     return where(a < 1, near, far).call("copysign", x)
 
 
+def cdf(x: Value) -> Value:
+    """Φ(x), the tail exp(-x²/2) t p(t), t = 1 / (1 + 0.35 |x|), or 1 without it.
+
+    -0.5 * x * x as one writes it beside Φ for the density, so that both have one exp.
+    """
+    t = 1 / fma(x.call("fabs"), CDF_SLOPE, 1)
+    tail = exp(-0.5 * x * x) * (t * _polynomial(CDF_TAIL, t))
+    return where(x > 0, 1 - tail, tail)
+
+
 def _polynomial(coefficients: Sequence[float], x: Value) -> Value:
     """Its value at x; lowest power first."""
     *lower, highest = coefficients
@@ -126,8 +143,10 @@ def _power_of_2(n: Whole) -> Value:
 
 
 def _scaled(x: Value, shifted: Value) -> Value:
-    """x 2ⁿ of n + SHIFT, in two steps: the ends of the range have no 2ⁿ."""
+    """x 2ⁿ of n + SHIFT; in two steps where the CPU cannot: the ends of the range have no 2ⁿ."""
     n = shifted.bits() - SHIFT_BITS
+    if HAS_SCALING:
+        return x.scaled(n)
     half = n >> 1
     return x * _power_of_2(half) * _power_of_2(n - half)
 

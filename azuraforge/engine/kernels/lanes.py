@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 
 from azuraforge.engine.kernels.simd import FLOAT, I32, INT, LANES, MASK, VECTOR
 
+HAS_SCALING = LANES == 16  # AVX-512 multiplies by a power of 2, to the ends of the range
 TOGETHER = 2  # vectors of each array at a time: the registers hold no more
 
 
@@ -75,6 +76,17 @@ class Value:
             return self.builder.call(function, values)
 
         return self.each(one, *others)
+
+    def scaled(self, n: Whole) -> Value:
+        """The numbers times 2ⁿ; one instruction where HAS_SCALING."""
+
+        def one(x: Any, exponent: Any) -> Any:
+            lanes = f"v{x.type.count}" if isinstance(x.type, ir.VectorType) else ""
+            name = f"llvm.ldexp.{lanes}f32.{lanes}i32"
+            function = declared(self.builder, name, x.type, [x.type, exponent.type])
+            return self.builder.call(function, [x, exponent])
+
+        return Value(self.builder, tuple(map(one, self.vectors, n.vectors)))
 
     def bits(self) -> Whole:
         """The same bits as whole numbers of 32."""
@@ -194,6 +206,77 @@ def over_arrays(formula: Callable[..., Sequence[Value]], outputs: int) -> Any:
         return context.get_dummy_value()
 
     return _intrinsic(names, types.void, types.int64, emit)
+
+
+def over_rows(formula: Callable[..., Sequence[Any]], columns: int, carried: int) -> Any:
+    """The function `f(rows, *matrices, *lines)` of addresses: formula, row after row of matrices.
+
+    They are contiguous, of so many columns, a whole number of vectors. The formula's first operands
+    are numbers of matrices, then of lines; it gives the numbers of the matrices, or None where they
+    stay, and of the first `carried` lines as the next row is to find them. Other lines are
+    constants. Lines lie in registers meanwhile.
+    """
+    names = list(inspect.signature(formula).parameters)
+    matrices = names.index(next(name for name in names if name.startswith("line_")))
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        rows, arrays = args[0], [builder.inttoptr(x, FLOAT.as_pointer()) for x in args[1:]]
+        step = min(TOGETHER, columns // LANES)
+        for first in range(0, columns // LANES, step):
+            places = [INT(LANES * (first + v)) for v in range(min(step, columns // LANES - first))]
+            _down(builder, formula, rows, columns, places, arrays, matrices, carried)
+        return context.get_dummy_value()
+
+    return _intrinsic(["rows", *names], types.void, types.int64, emit)
+
+
+def _down(
+    builder: Any, formula: Callable[..., Sequence[Any]], rows: Any, columns: int,
+    places: Sequence[Any], arrays: Sequence[Any], matrices: int, carried: int,
+) -> None:  # fmt: skip
+    """Write the loop over the rows of some columns."""
+
+    def loaded(x: Any) -> Value:
+        return Value(builder, tuple(load(builder, x, place, None) for place in places))
+
+    def stored(value: Value, x: Any) -> None:
+        for vector, place in zip(value.vectors, places, strict=True):
+            store(builder, vector, x, place, None)
+
+    lines = [loaded(x) for x in arrays[matrices:]]
+    before, body = builder.block, builder.append_basic_block("rows")
+    done = builder.append_basic_block("done")
+    builder.cbranch(builder.icmp_signed("<", INT(0), rows), body, done)
+
+    builder.position_at_end(body)
+    row = builder.phi(INT)
+    states = [Value(builder, tuple(builder.phi(VECTOR) for _ in places)) for _ in range(carried)]
+    at = builder.mul(row, INT(columns))
+    here = [builder.gep(x, [at]) for x in arrays[:matrices]]
+    made = formula(*map(loaded, here), *states, *lines[carried:])
+    for x, value in zip(here, made, strict=False):
+        if value is not None:
+            stored(value, x)
+    following = builder.add(row, INT(1))
+    row.add_incoming(INT(0), before)
+    row.add_incoming(following, body)
+    new = made[matrices:]
+    _meet(states, (lines, before), (new, body))
+    builder.cbranch(builder.icmp_signed("<", following, rows), body, done)
+
+    builder.position_at_end(done)
+    last = [Value(builder, tuple(builder.phi(VECTOR) for _ in places)) for _ in range(carried)]
+    _meet(last, (lines, before), (new, body))
+    for value, x in zip(last, arrays[matrices:], strict=False):
+        stored(value, x)
+
+
+def _meet(phis: Sequence[Value], *ways: tuple[Sequence[Value], Any]) -> None:
+    """Each phi is the value that comes from the block control came from."""
+    for values, block in ways:
+        for phi, value in zip(phis, values, strict=False):
+            for one, vector in zip(phi.vectors, value.vectors, strict=True):
+                one.add_incoming(vector, block)
 
 
 def _all_of(builder: Any, count: Any, step: Callable[[Sequence[Any], Sequence[Any]], None]) -> None:

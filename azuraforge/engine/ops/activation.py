@@ -18,8 +18,8 @@ silu = elementwise(
 )
 gelu = elementwise(  # x Φ(x); its derivative is Φ(x) + x exp(-x²/2) / √2π
     "gelu(x)",
-    y="0.5 * x * (1 + erf(0.7071067811865476 * x))",
-    x="g * (0.5 * (1 + erf(0.7071067811865476 * x)) + 0.3989422804014327 * x * exp(-0.5 * x * x))",
+    y="x * cdf(x)",
+    x="g * (cdf(x) + 0.3989422804014327 * x * exp(-0.5 * x * x))",
 )
 gelu_tanh = elementwise(  # x (1 + tanh u) / 2 with u = √(2/π) (x + 0.044715 x³)
     "gelu_tanh(x)",

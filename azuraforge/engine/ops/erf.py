@@ -33,6 +33,15 @@ def erf(xp: Any, x: Array, out: Array | None = None) -> Array:
     return out
 
 
+def cdf(xp: Any, x: Array, out: Array | None = None) -> Array:
+    """Φ(x) = (1 + erf(x / √2)) / 2, what part of normal numbers is below x."""
+    y = 0.5 * (1 + erf(xp, 0.7071067811865476 * x))
+    if out is None:
+        return y
+    out[...] = y
+    return out
+
+
 def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     *lower, highest = coefficients
     y = highest * x + lower.pop()

@@ -2,7 +2,7 @@
 
 The language is a small part of Python: names of the operands, numbers, + - * / **, unary minus,
 comparisons, `a if condition else b`, and the functions in FUNCTIONS. Lowering to array arithmetic
-gives the reference on NumPy and CuPy alike; `erf` alone is our own function, as they lack it.
+gives the reference on NumPy and CuPy alike; `erf` and `cdf` are our own, as they lack them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from azuraforge.engine.ops.erf import erf
+from azuraforge.engine.ops.erf import cdf, erf
 
 FUNCTIONS = {  # function of the language -> how its call over arrays begins
     "exp": "xp.exp(",
@@ -20,6 +20,7 @@ FUNCTIONS = {  # function of the language -> how its call over arrays begins
     "sqrt": "xp.sqrt(",
     "tanh": "xp.tanh(",
     "erf": "erf(xp, ",
+    "cdf": "cdf(xp, ",
     "abs": "xp.absolute(",
     "sign": "xp.sign(",
     "maximum": "xp.maximum(",
@@ -68,7 +69,7 @@ class Formula:
         parameters = ", ".join(("xp", *self.names, *([out] if out else [])))
         body = _written(self.tree, out) if out else _lowered(self.tree)
         source = f"lambda {parameters}: {body}"
-        function: Callable[..., Any] = eval(source, {"erf": erf})  # noqa: S307  of nodes parse() checked
+        function: Callable[..., Any] = eval(source, {"erf": erf, "cdf": cdf})  # noqa: S307  of nodes parse() checked
         return function
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from azuraforge.engine.kernels import elementary
 from azuraforge.engine.kernels.compile import OPTIONS
+from azuraforge.engine.kernels.formulas import CDF_SLOPE
 from azuraforge.engine.ops.erf import erf as float64_erf
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -53,7 +54,17 @@ def coefficients() -> dict[str, list[float]]:
         "ERF_OUTER": polynomial(
             lambda x: -np.log(erfc(x)), range(9), (1, 4), weight=erfc
         ),
+        # Φ(-x) = exp(-x²/2) t p(t), t = 1 / (1 + CDF_SLOPE x), to a part of itself
+        "CDF_TAIL": polynomial(
+            tail, range(1, 10), (1 / (1 + 14.5 * CDF_SLOPE), 1), weight=lambda t: 1 / tail(t)
+        ),
     }  # fmt: skip
+
+
+def tail(t: np.ndarray) -> np.ndarray:
+    """Φ(-x) exp(x²/2), of t = 1 / (1 + CDF_SLOPE x)."""
+    x = (1 / t - 1) / CDF_SLOPE
+    return 0.5 * erfc(x / math.sqrt(2)) * np.exp(x * x / 2)
 
 
 def polynomial(
@@ -140,6 +151,7 @@ EXACT: dict[str, Function] = {  # in float64
     "tanh": np.tanh,
     "sigmoid": sigmoid,
     "erf": lambda x: float64_erf(np, x),
+    "cdf": lambda x: 0.5 * erfc(-x / math.sqrt(2)),
 }
 
 

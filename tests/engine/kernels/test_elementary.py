@@ -39,6 +39,18 @@ def test_it_is_within_two_units_in_the_last_place(name: str) -> None:
     assert error <= LARGEST_ULP, f"at {place!r}"
 
 
+def test_cdf_is_as_near_as_its_exponent_lets_it_be() -> None:
+    x = np.linspace(-12, 12, 100_001, dtype=np.float32)
+    y = np.empty_like(x)
+
+    derive.loop(elementary.cdf)(x, y)
+
+    wide = x.astype(np.float64)
+    exact = derive.EXACT["cdf"](wide)
+    assert np.abs(y - exact).max() <= 3 * 2.0**-24
+    assert (derive.ulp_error(y, exact) <= 5 + wide * wide / 2).all()  # -x²/2 is rounded
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -47,6 +59,7 @@ def test_it_is_within_two_units_in_the_last_place(name: str) -> None:
         ("tanh", [np.nan, 1, -1, 0, -0.0]),
         ("sigmoid", [np.nan, 1, 0, 0.5, 0.5]),
         ("erf", [np.nan, 1, -1, 0, -0.0]),
+        ("cdf", [np.nan, 1, 0, 0.5, 0.5]),
     ],
 )
 def test_nan_stays_nan_and_the_ends_are_exact(name: str, expected: list[float]) -> None:
@@ -60,7 +73,7 @@ def test_nan_stays_nan_and_the_ends_are_exact(name: str, expected: list[float]) 
         assert np.signbit(y[4])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "cdf"])
 def test_llvm_makes_vectors_of_a_loop(name: str) -> None:
     run = derive.loop(getattr(elementary, name))
 

@@ -14,7 +14,7 @@ pytest.importorskip("numba", reason="kernels need the jit extra")
 
 import numba
 
-from azuraforge.engine.kernels.lanes import Value, fma, over_arrays, together, where
+from azuraforge.engine.kernels.lanes import Value, fma, over_arrays, over_rows, together, where
 from azuraforge.engine.kernels.memory import address
 
 
@@ -39,6 +39,20 @@ def call_both(count, x, y, to_x, to_y):
 @numba.njit("void(i8, i8, i8, i8, i8, i8)")
 def call_four(count, x, a, b, c, d):
     four(count, x, a, b, c, d)
+
+
+def largest_so_far(x: Value, y: Value, line_top: Value, line_scale: Value) -> Sequence[Any]:
+    top = where(x > line_top, x, line_top)
+    return None, top * line_scale, top
+
+
+columns = 48  # more than go side by side
+down = over_rows(largest_so_far, columns, carried=1)
+
+
+@numba.njit("void(i8, i8, i8, i8, i8)")
+def call_down(rows, x, y, top, scale):
+    down(rows, x, y, top, scale)
 
 
 def numbers(count: int, seed: int) -> Any:
@@ -73,3 +87,18 @@ def test_together_is_each():
     call_four(45, address(x), *map(address, made))
 
     np.testing.assert_array_equal(made[:2], made[2:])
+
+
+@given(st.integers(0, 9))
+def test_rows_are_passed_one_after_the_other_and_lines_carry_what_was_seen(rows):
+    x, scale = numbers(rows * columns, 1).reshape(rows, columns), numbers(columns, 2)
+    y, top = np.full((rows + 1, columns), 7, np.float32), np.full(columns, -0.5, np.float32)
+    before = x.copy()
+
+    call_down(rows, *map(address, (x, y, top, scale)))
+
+    seen = np.maximum.accumulate(np.vstack([np.full((1, columns), -0.5, np.float32), x]))
+    np.testing.assert_array_equal(y[:-1], seen[1:] * scale)
+    np.testing.assert_array_equal(top, seen[-1])
+    np.testing.assert_array_equal(x, before)
+    assert (y[-1] == 7).all()

@@ -43,6 +43,7 @@ OURS = {  # and those that CUDA lacks, or that differ there for NaN or for signs
     "logical_and": "T logical_and(T a, T b) { return a != 0 && b != 0; }",
     "logical_or": "T logical_or(T a, T b) { return a != 0 || b != 0; }",
     "logical_xor": "T logical_xor(T a, T b) { return (a != 0) != (b != 0); }",
+    "cdf": "T cdf(T x) { return T(0.5) * erfc(T(-0.7071067811865476) * x); }",
     "remainder": """T remainder(T a, T b) {
         const T r = fmod(a, b);
         return r == 0 ? copysign(r, b) : (r < 0) == (b < 0) ? r : r + b;
