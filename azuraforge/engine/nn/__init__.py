@@ -1,6 +1,6 @@
 """Layers under PyTorch's names, with its constructor arguments and state_dict keys."""
 
-from azuraforge.engine.nn import functional, init
+from azuraforge.engine.nn import functional, init, utils
 from azuraforge.engine.nn.activation import (
     GELU,
     Dropout,
@@ -46,4 +46,5 @@ __all__ = [
     "Tanh",
     "functional",
     "init",
+    "utils",
 ]
