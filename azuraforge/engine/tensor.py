@@ -302,7 +302,7 @@ class Tensor:
 
     def __float__(self) -> float:
         _read("float()")
-        return float(self.data)
+        return float(self.data.item())
 
     __hash__ = object.__hash__
 

@@ -183,7 +183,8 @@ class Optimizer:
                 values = state_dict["state"][number].items()
                 loaded[p] = {key: _own(f"{who}: {key}.{number}", value, p) for key, value in values}
         for group, other in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            group.update({key: _plain(other[key]) for key in other.keys() - OTHERS})
+            for key in other.keys() - OTHERS:
+                _set(group, key, _plain(other[key]))
             for p in group["params"]:
                 if p in loaded or p in self.state:
                     self._take(p, loaded.get(p) or self.initial(p.data, group))
@@ -217,6 +218,14 @@ def average(old: Array, new: Array, rate: float) -> None:
 def _plain(setting: Any) -> Any:
     """A setting without an array around it."""
     return float(setting) if hasattr(setting, "ndim") else setting
+
+
+def _set(group: Group, key: str, value: Any) -> None:
+    """A Tensor stays the Tensor it is, since whoever gave it may change it later."""
+    if isinstance(group.get(key), Tensor):
+        group[key].data[...] = value
+    else:
+        group[key] = value
 
 
 def _own(where: str, value: Any, p: Tensor) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from azuraforge import capture
 from azuraforge.engine import optim
 from azuraforge.engine.optim.flat import flat, nested
 from azuraforge.engine.tensor import Tensor, tensor
@@ -227,3 +228,26 @@ def test_lamb_steps_by_the_length_of_the_weights() -> None:
 
     moved = 0.1 * 5 / math.sqrt(2)
     np.testing.assert_allclose(w.data, [3 - moved, 4 - moved], rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_a_rate_in_a_tensor_can_be_changed_there(shape: tuple[int, ...]) -> None:
+    lr = Tensor(np.full(shape, 0.25, np.float32))
+    w = tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([w], lr=lr)
+
+    @capture
+    def step(x: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        loss = (w * x).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(3):
+        step(tensor([1.0]))
+    lr.data[...] = 1.0
+    step(tensor([1.0]))
+
+    assert step.is_replayed
+    assert w.data.tolist() == [1 - 3 * 0.25 - 1]
