@@ -10,12 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from azuraforge import amp, data, nn, optim
     from azuraforge.actors.connect import connect
     from azuraforge.actors.predictor import Predictor
     from azuraforge.actors.registry import Registry
     from azuraforge.actors.trainer import Trainer
     from azuraforge.actors.tuner import Tuner
-    from azuraforge.engine import Tensor, data, manual_seed, nn, no_grad, optim, set_threads, tensor
+    from azuraforge.engine import Tensor, manual_seed, no_grad, set_threads, tensor
     from azuraforge.engine.capture import capture
     from azuraforge.engine.frozen import freeze
     from azuraforge.schema.specs import RunSpec, StudySpec
@@ -38,11 +39,7 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "RunSpec": "azuraforge.schema.specs",
     "StudySpec": "azuraforge.schema.specs",
 }
-_MODULES = {
-    "nn": "azuraforge.engine.nn",
-    "optim": "azuraforge.engine.optim",
-    "data": "azuraforge.engine.data",
-}
+_MODULES = {"amp", "data", "nn", "optim"}
 
 __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "Tensor",
@@ -54,6 +51,7 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "freeze",
     "nn",
     "optim",
+    "amp",
     "data",
     "RunSpec",
     "StudySpec",
@@ -67,7 +65,7 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(_MODULES[name])
+        return import_module(f"azuraforge.{name}")
     if name in _HOME_OF:
         return getattr(import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module 'azuraforge' has no attribute {name!r}")

@@ -19,6 +19,16 @@ from azuraforge.engine.optim.optimizer import Optimizer
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
 
+__all__ = [
+    "SWALR",
+    "AveragedModel",
+    "get_ema_avg_fn",
+    "get_ema_multi_avg_fn",
+    "get_swa_avg_fn",
+    "get_swa_multi_avg_fn",
+    "update_bn",
+]
+
 Average = Callable[[Tensor, Tensor, Tensor], Tensor]  # average, model's, how many before -> new
 MultiAverage = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], None]  # in place
 

@@ -1,0 +1,3 @@
+"""Training in half precision; written in engine/amp/."""
+
+from azuraforge.engine.amp import *

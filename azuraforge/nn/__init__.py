@@ -1,0 +1,3 @@
+"""Layers; written in engine/nn/."""
+
+from azuraforge.engine.nn import *

@@ -1,0 +1,3 @@
+"""Functions of tensors; written in engine/nn/functional.py."""
+
+from azuraforge.engine.nn.functional import *

@@ -1,0 +1,3 @@
+"""Optimizers; written in engine/optim/."""
+
+from azuraforge.engine.optim import *

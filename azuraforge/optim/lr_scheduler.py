@@ -1,0 +1,3 @@
+"""Learning-rate schedules; written in engine/optim/lr_scheduler/."""
+
+from azuraforge.engine.optim.lr_scheduler import *
