@@ -11,7 +11,7 @@ import numpy as np
 
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import channels_last, split
-from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, Images, read_images
+from azuraforge.engine.kernels.channels_last import FLOAT_SIZE
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.split import task, unpacked
@@ -28,22 +28,28 @@ def accepts(x: Array, **sizes: Any) -> bool:
 
 
 def forward(xp: Any, x: Array, y: Array) -> None:
-    made, count = channels_last.dense(y), _count(x)
-    images = Images(x, 1, count)
-    split.run(_forward, count, *images.numbers, len(x), *y.shape[2:], address(made))
+    made, x = channels_last.dense(y), _pixels_in_rows(x)
+    split.run(_forward, _count(x), *x.shape, *y.shape[2:], address(x), address(made))
     if made is not y:
         np.copyto(y, made)
 
 
 def _gradient(xp: Any, g: Array, gx: Array) -> None:
-    made, count = channels_last.dense(gx), _count(gx)
-    images = Images(g, 1, count)
-    split.run(_backward, count, *images.numbers, len(g), *gx.shape[2:], address(made))
+    made, g = channels_last.dense(gx), _pixels_in_rows(g)
+    split.run(_backward, _count(gx), *gx.shape, *g.shape[2:], address(g), address(made))
     if made is not gx:
         np.copyto(gx, made)
 
 
 gradients = {"x": _gradient}
+
+
+def _pixels_in_rows(x: Array) -> Array:
+    """The images, or a copy, with pixels that follow each other, channels last."""
+    made = channels_last.dense(x)
+    if made is not x:
+        np.copyto(made, x)
+    return made
 
 
 def _count(x: Array) -> int:
@@ -58,11 +64,9 @@ def _span(place, places, size):  # type: ignore[no-untyped-def]
 
 @task
 def _forward(job, number, count):  # type: ignore[no-untyped-def]
-    numbers = unpacked(job, 17)
-    x, (n, high, wide, y) = numbers[:13], numbers[13:]
-    c, height, width = x[5], x[6], x[7]
+    n, c, height, width, high, wide, x, y = unpacked(job, 8)
     for image in range(n * number // count, n * (number + 1) // count):
-        source = read_images(x, number, image, 1)
+        source = x + FLOAT_SIZE * image * height * width * c
         for row in range(high):
             top, bottom = _span(row, high, height)
             for column in range(wide):
@@ -81,11 +85,9 @@ def _forward(job, number, count):  # type: ignore[no-untyped-def]
 
 @task
 def _backward(job, number, count):  # type: ignore[no-untyped-def]
-    numbers = unpacked(job, 17)
-    g, (n, height, width, gx) = numbers[:13], numbers[13:]
-    c, high, wide = g[5], g[6], g[7]
+    n, c, height, width, high, wide, g, gx = unpacked(job, 8)
     for image in range(n * number // count, n * (number + 1) // count):
-        arrived = read_images(g, number, image, 1)
+        arrived = g + FLOAT_SIZE * image * high * wide * c
         to = gx + FLOAT_SIZE * image * height * width * c
         whole = floats(to, height * width * c)
         for k in range(len(whole)):
