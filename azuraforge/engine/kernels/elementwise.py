@@ -139,7 +139,9 @@ def _are_alike(arrays: tuple[Any, ...]) -> bool:
 def _have_long_rows(arrays: tuple[Any, ...]) -> bool:
     """Whether all are arrays whose first axis has long rows, each dense and all of one order."""
     first = arrays[0]
-    if not isinstance(first, np.ndarray) or first.ndim < 2 or first.size < LONG * len(first):
+    if not isinstance(first, np.ndarray) or first.ndim < 2:
+        return False
+    if first.size < LONG * max(1, len(first)):
         return False
     same = all(isinstance(x, np.ndarray) and x.shape == first.shape for x in arrays)
     return same and _are_alike(tuple(x[0] for x in arrays))
