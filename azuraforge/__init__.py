@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from azuraforge.engine import Tensor, manual_seed, no_grad, set_threads, tensor
     from azuraforge.engine.capture import capture
     from azuraforge.engine.frozen import freeze
+    from azuraforge.engine.ops.fuse import fuse
     from azuraforge.schema.specs import RunSpec, StudySpec
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "Tensor": "azuraforge.engine",
     "capture": "azuraforge.engine.capture",
     "freeze": "azuraforge.engine.frozen",
+    "fuse": "azuraforge.engine.ops.fuse",
     "manual_seed": "azuraforge.engine",
     "no_grad": "azuraforge.engine",
     "set_threads": "azuraforge.engine",
@@ -49,6 +51,7 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "set_threads",
     "capture",
     "freeze",
+    "fuse",
     "nn",
     "optim",
     "amp",

@@ -6,6 +6,7 @@ from typing import Any
 
 from azuraforge.engine.device import Array
 from azuraforge.engine.ops.declare import elementwise, op
+from azuraforge.engine.ops.fuse import fuse
 from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.ops.sample import Sample, normal
 from azuraforge.errors import ShapeError
@@ -30,6 +31,7 @@ gelu_tanh = elementwise(  # x (1 + tanh u) / 2 with u = √(2/π) (x + 0.044715 
         " * (1 - tanh(x * (0.7978845608028654 + 0.035677408136300125 * x * x))))"
     ),
 )
+swiglu = fuse("swiglu(a, b)", "silu(a) * b")
 
 
 def _along(x: Shape, axis: int) -> Shape:

@@ -15,6 +15,8 @@ from azuraforge.engine.ops.order import as_given
 from azuraforge.engine.ops.sample import Sample, elementwise_samples
 from azuraforge.engine.ops.signature import Row, Signature, Wired
 
+EXTREMES = (-1e4, -100.0, 100.0, 1e4)  # beside which formulas are tested
+
 
 def op(
     signature: str,
@@ -53,7 +55,7 @@ def elementwise(
     *,
     y: str,
     domain: tuple[float, float] = (-3.0, 3.0),
-    extremes: tuple[float, ...] = (-1e4, -100.0, 100.0, 1e4),
+    extremes: tuple[float, ...] = EXTREMES,
     **grads: str,
 ) -> Op:
     """Declare an elementwise op by formulas: `y`, and one per input for its gradient.
