@@ -261,4 +261,5 @@ def _gradients(tape: Tape) -> list[Array]:
 
 
 def _same(one: Sequence[Array], other: Sequence[Array]) -> bool:
-    return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
+    is_as_long = len(one) == len(other)
+    return is_as_long and all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))

@@ -47,6 +47,9 @@ class Rehearsal(Tape):
     def keep(self, *arrays: Array | None) -> None:
         pass
 
+    def gives(self, leaf: Any, grad: Any) -> None:
+        pass
+
     def empty(self, shape: Sequence[int], dtype: Any) -> Array:
         made, life = np.empty(shape, dtype), Life(_bytes(shape, dtype), self._time)
 
@@ -90,7 +93,8 @@ class Recording(Tape):
         self._arena.fill(0xFF)
 
     def stop(self) -> None:
-        """Refuse the step if arrays of the rehearsal were not made."""
+        """Refuse the step if arrays of the rehearsal were not made; forget gradients it forgot."""
+        self.leaves = [(leaf, grad) for leaf, grad in self.leaves if leaf.grad is grad]
         if self._count < len(self._lives):
             self.refuse("its second call makes fewer arrays than its first")
 

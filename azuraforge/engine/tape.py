@@ -58,6 +58,10 @@ class Tape:
         """Note that the step changes arrays that outlive it, and that no state holds."""
         self.arrays += [a for a in arrays if not any(a is known for known in self.arrays)]
 
+    def gives(self, leaf: Any, grad: Any) -> None:
+        """Note that the step makes this gradient of a tensor."""
+        self.leaves.append((leaf, grad))
+
     def refuse(self, why: str) -> None:
         """The step does something that calls on arrays cannot repeat."""
         self.refusal = self.refusal or why

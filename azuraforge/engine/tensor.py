@@ -155,7 +155,7 @@ class Tensor:
         self.grad = Tensor(own)
         recorded = tape.current()
         if recorded is not None:
-            recorded.leaves.append((self, self.grad))
+            recorded.gives(self, self.grad)
         if not is_ours:
             tape.run(autograd.copy_to, self.grad.data, g)
 

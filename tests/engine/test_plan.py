@@ -136,6 +136,52 @@ def test_gradients_of_a_replay_are_whole_when_it_is_over():
         assert found.grad.data.any()
 
 
+def test_gradients_that_a_step_forgets_stay_forgotten_and_need_no_place():
+    model, step = a_step(layers=6)
+
+    def forgetting(x):
+        loss = step(x)
+        for p in model.parameters():
+            p.grad = None
+        return loss
+
+    captured, kept = capture(forgetting), capture(step)
+    x = Tensor(np.ones((1, 64), np.float32))
+    for _ in range(5):
+        captured(x)
+        assert all(p.grad is None for p in model.parameters())
+    for _ in range(4):
+        kept(x)
+
+    (plan,), (other,) = captured._plans.values(), kept._plans.values()
+    assert captured.is_replayed
+    assert plan._tape.leaves == []
+    assert plan._tape.size <= other._tape.size
+
+
+def test_a_step_that_forgets_its_gradients_only_sometimes_stays_eager():
+    calls = []
+    w = Tensor(np.ones(3, np.float32), requires_grad=True)
+
+    def step(x):
+        calls.append(1)
+        w.grad = None
+        y = (w * x).sum()
+        y.backward()
+        if len(calls) == 3:
+            w.grad = None
+        return y
+
+    captured = capture(step)
+    x = Tensor(np.ones(3, np.float32))
+    captured(x)
+    captured(x)
+    with pytest.warns(UserWarning, match="differs"):
+        captured(x)
+
+    assert w.grad is None
+
+
 def test_a_step_that_makes_other_arrays_each_time_stays_eager_and_says_why():
     calls = []
 
