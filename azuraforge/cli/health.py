@@ -101,7 +101,7 @@ def cpu() -> Check:
 
 
 def blas() -> Check:
-    """Which BLAS NumPy multiplies with, and whether `--threads` reaches it."""
+    """Which BLAS NumPy multiplies with, and whether its threads can be set."""
     import numpy as np
 
     from azuraforge.engine.threads import set_threads
@@ -110,12 +110,12 @@ def blas() -> Check:
     library = found["Build Dependencies"]["blas"]
     detail = f"{library['name']} {library['version']}"
     if set_threads(1):
-        return Check(name="BLAS", state="ok", detail=f"{detail}, --threads reaches it")
+        return Check(name="BLAS", state="ok", detail=f"{detail}, its threads can be set")
     return Check(
         name="BLAS",
         state="missing",
-        detail=f"{detail}, which --threads does not reach",
-        remedy="set OMP_NUM_THREADS, or use NumPy's own wheel",
+        detail=f"{detail}, whose threads cannot be set",
+        remedy="set OMP_NUM_THREADS to 1, or use NumPy's own wheel",
     )
 
 

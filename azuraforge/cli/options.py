@@ -88,7 +88,7 @@ def add_run(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     parser.add_argument(
-        "--threads", type=whole(1, 1024), default=1, metavar="N", help="of BLAS; default: 1"
+        "--threads", type=whole(1, 1024), default=1, metavar="N", help="for kernels; default: 1"
     )
     parser.add_argument(
         "--model", metavar="NAME", help="register as NAME; default: as the plugin says"

@@ -81,7 +81,7 @@ def details(run: RunRecord) -> str:
             ("plugin", spec.plugin),
             ("settings", " ".join(f"{path}={value}" for path, value in settings(spec.config))),
             ("seed", str(spec.seed)),
-            ("device", f"{spec.device}, BLAS threads: {spec.threads}"),
+            ("device", f"{spec.device}, threads: {spec.threads}"),
             ("study", spec.study),
         ]
     )

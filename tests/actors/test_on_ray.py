@@ -20,7 +20,7 @@ from azuraforge.actors.connect import connect
 from azuraforge.actors.handles import Handles, follow
 from azuraforge.actors.trainer import Trainer
 from azuraforge.errors import HomeError, RunError, ServiceError
-from azuraforge.schema.events import JournalEntry, RunFailed, StepFinished
+from azuraforge.schema.events import JournalEntry, RunFailed, RunStarted, StepFinished
 from azuraforge.schema.records import PredictRequest, RunRecord
 from azuraforge.schema.specs import RunSpec
 
@@ -100,6 +100,22 @@ def test_a_run_that_has_ended_gives_its_cores_back_at_once(on_ray: Handles) -> N
     while ray.available_resources().get("CPU") != 2:
         assert time.monotonic() < give_up_at
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_trainer_uses_the_threads_of_its_spec_and_its_journal_says_how_many(
+    on_ray: Handles, count: int
+) -> None:
+    spec = RunSpec(plugin="tiny", config={"monitor": "threads"}, threads=count)
+
+    run = now(on_ray.start_run(spec)).id
+    now(on_ray.join(run))
+
+    started, *after = now(journal(on_ray, run))
+    assert isinstance(started, RunStarted)
+    assert started.threads == count
+    used = {event.metrics["threads"] for event in after if isinstance(event, StepFinished)}
+    assert used == {count}
 
 
 def test_an_unusable_home_is_told_before_ray_is_asked(tmp_path: Path, cluster: None) -> None:

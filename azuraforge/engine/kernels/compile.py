@@ -16,11 +16,14 @@ from numba.np import linalg
 
 from azuraforge.engine import compiling
 from azuraforge.engine.kernels.disk import KeptOnDisk
+from azuraforge.engine.threads import hold_blas
 
 OPTIONS = {"error_model": "numpy", "nogil": True}  # a checked division is not vectorised
 
 if "NUMBA_THREADING_LAYER" not in os.environ:
     numba.config.THREADING_LAYER = "threadsafe"  # the default may abort on concurrent use
+
+hold_blas()
 
 
 def _load_numba() -> None:

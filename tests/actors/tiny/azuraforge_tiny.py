@@ -18,6 +18,7 @@ from azuraforge.engine.nn import Dropout, Linear, Module, Sequential
 from azuraforge.engine.nn.functional import mse_loss
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.threads import threads
 from azuraforge.errors import DataError
 from azuraforge.plugin import Example, Task
 from azuraforge.schema.config import OptimizerConfig, PluginConfig, TrainingConfig
@@ -38,7 +39,7 @@ class TinyConfig(PluginConfig, frozen=True, kw_only=True):
     training: TrainingConfig = TrainingConfig(epochs=3, batch_size=8)
     fault: FaultConfig = FaultConfig()
     noise: Annotated[float, Meta(ge=0, le=10, description="of the target")] = 0.1
-    monitor: Literal["loss", "within"] = "loss"
+    monitor: Literal["loss", "within", "threads"] = "loss"
     rows: Annotated[int, Meta(ge=8, le=10_000, description="for training")] = 20
 
 
@@ -71,7 +72,7 @@ class TinyPlugin:
             name="tiny",
             model=Watched(config.fault),
             loss=mse_loss,
-            metrics=within,
+            metrics=in_force if config.monitor == "threads" else within,
             monitor=config.monitor,
             mode="min" if config.monitor == "loss" else "max",
             state={"unit": "m"},
@@ -133,6 +134,11 @@ def rows(count: int, noise: float, generator: Generator) -> TensorDataset:
 def within(outputs: Any, dataset: TensorDataset) -> dict[str, float]:
     """The share of rows predicted to within 0.5, as the NumPy scalar that a plugin may give."""
     return {"within": (np.abs(outputs - dataset.arrays[1]) < 0.5).mean(dtype=np.float32)}
+
+
+def in_force(outputs: Any, dataset: TensorDataset) -> dict[str, float]:
+    """How many threads kernels may use where the model is trained."""
+    return {"threads": threads()}
 
 
 def fail(kind: Fault) -> None:
