@@ -12,7 +12,7 @@ from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.formulas import sigmoid, tanh
 from azuraforge.engine.kernels.lanes import Value, over_arrays, together
 from azuraforge.engine.kernels.memory import address
-from azuraforge.engine.kernels.panels import NO_FLOOR, multiply_packed, packed
+from azuraforge.engine.kernels.panels import NO_FLOOR, multiply_columns, multiply_packed, packed
 from azuraforge.engine.kernels.product import PRODUCT, SIZE, product
 from azuraforge.engine.kernels.sequence import (
     all_float32,
@@ -24,10 +24,12 @@ from azuraforge.engine.kernels.sequence import (
     steps_at_once,
 )
 from azuraforge.engine.kernels.split import run, task, unpacked
+from azuraforge.engine.kernels.team import meeting, memory, part_of, wait
 from azuraforge.engine.kernels.turn import transpose
 from azuraforge.engine.threads import threads
 
 F = np.float32
+WORTH_SHARING = 65_536  # multiply-adds of a step: below, waiting for each other costs more
 
 NOTES = "forward"
 accepts = all_float32
@@ -41,11 +43,19 @@ def forward(
     x, h = tape.compute(side_by_side, x), tape.compute(np.ascontiguousarray, h)
     weights = tape.once(_weights, w_ih, w_hh, b_ih, b_hh)
     tape.run(np.copyto, _cells[0], c)
-    arrays = (weights, h, y, _gates, _cells, room(batch, features, hidden))
+    is_shared = batch < threads() and weights.size * batch > WORTH_SHARING
+    count = threads() if is_shared else min(threads(), batch)
+    arrays = [weights, h, y, _gates, _cells]
+    if is_shared:
+        meet = memory(count)
+        tape.run(meet.fill, 0)
+        arrays += [np.stack([room(batch, features, hidden)] * count), meet]
+    else:
+        arrays += [room(batch, features, hidden)]
     tape.keep(x, *arrays)
     run(
-        _forward, min(threads(), batch), PRODUCT, time, batch, features, hidden, *places(x),
-        *map(address, arrays),
+        _forward_shared if is_shared else _forward, count, PRODUCT, time, batch, features, hidden,
+        *places(x), *map(address, arrays),
     )  # fmt: skip
     tape.run(np.copyto, h_n, y[-1])
     tape.run(np.copyto, c_n, _cells[-1])
@@ -138,6 +148,41 @@ def _forward(job, number, count):  # type: ignore[no-untyped-def]
             f, n, o = i + state, i + 2 * state, i + 3 * state
             new, out = old + batch * state, y + (first + row) * state
             cell(hidden, i, f, n, o, old, i, f, n, o, new, out, to_h + row * width)
+
+
+@task
+def _forward_shared(job, number, count):  # type: ignore[no-untyped-def]
+    """For a batch smaller than the threads: each takes its part of the units through all steps."""
+    (
+        at, time, batch, features, hidden, x, x_time, x_row, weights, h, y, gates, cells, inputs,
+        place,
+    ) = unpacked(job, 15)  # fmt: skip
+    team = meeting(number, count, place)
+    low, high = part_of(hidden, number, team) if team else (0, 0)
+    wide, state, far = features + 1 + hidden, SIZE * hidden, SIZE * low
+    width, own = SIZE * wide, high - low
+    begin = inputs + number * batch * width
+    to_h = begin + SIZE * (features + 1)
+    for t in range(time if team else 0):
+        before = y + (t - 1) * batch * state if t else h
+        for row in range(batch):
+            copy(features, x + t * x_time + row * x_row, begin + row * width)
+            copy(hidden, before + row * state, to_h + row * width)
+        i = gates + 4 * t * batch * state
+        for gate in range(4):
+            first = gate * hidden + low
+            multiply_columns(
+                at, batch, first, first + own, wide, begin, wide, weights, i, 4 * hidden
+            )
+        for row in range(batch):
+            old = cells + (t * batch + row) * state + far
+            i = gates + 4 * (t * batch + row) * state + far
+            f, n, o = i + state, i + 2 * state, i + 3 * state
+            out = y + (t * batch + row) * state + far
+            mine = to_h + row * width + far
+            cell(own, i, f, n, o, old, i, f, n, o, old + batch * state, out, mine)
+        if team > 1:
+            wait(number, team, place, t + 1)
 
 
 @task

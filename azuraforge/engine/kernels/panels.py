@@ -62,9 +62,19 @@ def _pack(job, number, count):  # type: ignore[no-untyped-def]
 @part
 def multiply_packed(at, rows, outputs, inputs, a, a_row, weights, c, c_row):  # type: ignore[no-untyped-def]
     """C = A W of packed weights."""
-    for panel in range(-(-outputs // PANEL)):
+    multiply_columns(at, rows, 0, outputs, inputs, a, a_row, weights, c, c_row)
+
+
+@part
+def multiply_columns(at, rows, begin, end, inputs, a, a_row, weights, c, c_row):  # type: ignore[no-untyped-def]
+    """Columns begin to end of C = A W of packed weights; of C, the rest is not touched."""
+    column = begin
+    while column < end:
+        panel, first = column // PANEL, column % PANEL
+        columns = min(PANEL - first, end - column)
         product(
-            at, rows, min(PANEL, outputs - panel * PANEL), inputs, a, a_row, 1,
-            weights + SIZE * panel * inputs * PANEL, PANEL, c + SIZE * panel * PANEL, c_row,
+            at, rows, columns, inputs, a, a_row, 1,
+            weights + SIZE * (panel * inputs * PANEL + first), PANEL, c + SIZE * column, c_row,
             0, 0, NO_FLOOR,
         )  # fmt: skip
+        column += columns

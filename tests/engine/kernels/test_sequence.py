@@ -78,6 +78,35 @@ def test_the_bits_are_the_same_each_time(op, count):
         assert (a == b).all()
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("hidden", [137, 256])
+def test_threads_share_the_units_of_a_small_batch_and_change_no_bits(batch, hidden):
+    inputs = operands(recurrent.lstm, 23, batch, 5, hidden)
+    made = []
+
+    for count in (1, 2, 3, 4):
+        set_threads(count)
+        made.append([y.tobytes() for y in recurrent.lstm(*inputs)])
+
+    assert all(each == made[0] for each in made)
+
+
+def test_threads_that_do_not_meet_leave_all_of_it_to_one():
+    inputs = operands(recurrent.lstm, 5, 1, 5, 256)
+    set_threads(1)
+    expected = [y.tobytes() for y in recurrent.lstm(*inputs)]
+    set_threads(2)
+
+    import numba  # here: it may be missing, and then these tests are skipped
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)  # the tasks are run one after the other
+    found = [y.tobytes() for y in recurrent.lstm(*inputs)]
+    numba.set_num_threads(before)
+
+    assert found == expected
+
+
 GIVES_MEMORY_BACK = {  # where the C library is glibc: at once, and overwritten
     "MALLOC_MMAP_THRESHOLD_": "4096",
     "MALLOC_PERTURB_": "85",
