@@ -5,6 +5,7 @@ from azuraforge.engine.ops import (
     attention,
     conv,
     elementwise,
+    exponential,
     index,
     loss,
     matmul,
@@ -12,7 +13,10 @@ from azuraforge.engine.ops import (
     pool,
     recurrent,
     reduce,
+    rounding,
     shape,
+    special,
+    trig,
 )
 from azuraforge.engine.ops.op import OPS, Op
 
@@ -23,6 +27,7 @@ __all__ = [
     "attention",
     "conv",
     "elementwise",
+    "exponential",
     "index",
     "loss",
     "matmul",
@@ -30,5 +35,8 @@ __all__ = [
     "pool",
     "recurrent",
     "reduce",
+    "rounding",
     "shape",
+    "special",
+    "trig",
 ]

@@ -12,6 +12,7 @@ from azuraforge.engine.ops.formula import Formula
 from azuraforge.engine.ops.implementation import Gradients, Implementation
 from azuraforge.engine.ops.op import OPS, Op, Shape
 from azuraforge.engine.ops.order import as_given
+from azuraforge.engine.ops.promotion import floating
 from azuraforge.engine.ops.sample import Sample, elementwise_samples
 from azuraforge.engine.ops.signature import Row, Signature, Wired
 
@@ -32,7 +33,7 @@ def op(
     """Declare an op. A gradient of None says that the input has none (indices, targets).
 
     `dtypes` gives the element type of outputs that do not have the common type of the inputs; its
-    functions get that type as `common`, and attributes.
+    functions get that type as `common`, those of inputs by their names, and attributes.
 
     Raises: TypeError at import for an input without a gradient, a name nobody knows, no samples,
             or a name that is taken.
@@ -41,7 +42,7 @@ def op(
     try:
         wired_shape = Wired(shape, parsed.inputs + parsed.attributes)
         types = {
-            name: Wired(function, ("common", *parsed.attributes))
+            name: Wired(function, ("common", *parsed.inputs, *parsed.attributes))
             for name, function in (dtypes or {}).items()
         }
         reference = Implementation(parsed, forward, grads)
@@ -56,25 +57,33 @@ def elementwise(
     y: str,
     domain: tuple[float, float] = (-3.0, 3.0),
     extremes: tuple[float, ...] = EXTREMES,
-    **grads: str,
+    **grads: str | None,
 ) -> Op:
     """Declare an elementwise op by formulas: `y`, and one per input for its gradient.
 
-    `domain` is where samples are drawn from, `extremes` are added to them one by one.
+    `domain` is where samples are drawn from, `extremes` are added to them one by one. An
+    input whose gradient is None is a truth value. Where the formula divides or calls a function
+    such as exp, whole numbers give floating ones.
 
     Raises: TypeError at import, as `op` does, and for what the formula language does not have.
     """
     parsed = Signature.parse(f"{signature} -> y")
-    samples = elementwise_samples(len(parsed.inputs), domain, extremes)
-    formulas = {key: Formula.parse(text, ("g", "y", *parsed.inputs)) for key, text in grads.items()}
+    names = ("g", "y", *parsed.inputs)
+    formulas = {key: Formula.parse(text, names) for key, text in grads.items() if text is not None}
+    conditions = grads.keys() - formulas.keys()
+    places = [i for i, name in enumerate(parsed.inputs) if name in conditions]
+    samples = elementwise_samples(len(parsed.inputs), domain, extremes, places)
     lowered: dict[str | Row, Any] = {key: formula.lower() for key, formula in formulas.items()}
-    return _of_formula(parsed, y, lowered, {}, samples, formulas)
+    lowered.update(dict.fromkeys(conditions))
+    makes_floats = Formula.parse(y, parsed.inputs).makes_floats
+    types = {"y": Wired(floating, ("common",))} if makes_floats else {}
+    return _of_formula(parsed, y, lowered, types, samples, formulas)
 
 
 def truth(signature: str, *, y: str) -> Op:
     """Declare an elementwise op of truth values, which has no gradients."""
     parsed = Signature.parse(f"{signature} -> y")
-    samples = elementwise_samples(len(parsed.inputs), (-3.0, 3.0), ())
+    samples = elementwise_samples(len(parsed.inputs), (-3.0, 3.0), (), ())
     types = {"y": Wired(lambda: np.bool_, ())}
     return _of_formula(parsed, y, dict.fromkeys(parsed.inputs), types, samples, {})
 
@@ -96,8 +105,8 @@ def _of_formula(
     shape = Wired(_broadcast, signature.inputs, signature.inputs)
     text = f"{signature.name}({', '.join(signature.inputs)}) = {y}"
     every = (forward, *formulas.values())
-    # truth values are not for the kernel; a compiled power is slower than NumPy's
-    is_compiled = len(every) > 1 and not any(formula.has_power for formula in every)
+    # the kernel takes float32 alone: no truth values, no conditions
+    is_compiled = len(formulas) == len(signature.inputs) and all(f.is_compiled for f in every)
     kernel = "elementwise" if is_compiled else None
     both = (forward, formulas)
     return _declared(Op(signature, shape, reference, types, False, kernel, samples, text, both))

@@ -37,6 +37,7 @@ from azuraforge.engine import trace
 from azuraforge.engine.device import Array, common_module
 from azuraforge.engine.ops.formula import Formula
 from azuraforge.engine.ops.implementation import Implementation
+from azuraforge.engine.ops.promotion import common_type
 from azuraforge.engine.ops.sample import Sample
 from azuraforge.engine.ops.signature import REQUIRED, Signature, Wired
 from azuraforge.errors import DTypeError, EngineError, ShapeError
@@ -134,11 +135,11 @@ class Op:
 
     def types(self, inputs: Sequence[Any], attributes: tuple[Any, ...]) -> list[np.dtype[Any]]:
         """The element type of every output."""
-        common = floating_type(inputs)
+        common = common_type(inputs)
         if not self.dtypes:
             return [common] * len(self.signature.outputs)
         found = [self.dtypes.get(name) for name in self.signature.outputs]
-        row = (common, *attributes)
+        row = (common, *self.operands([_dtype(x) for x in inputs]), *attributes)
         return [common if t is None else np.dtype(t.function(*t.pick(row))) for t in found]
 
     def operands(self, each: Sequence[Any]) -> Sequence[Any]:
@@ -222,20 +223,6 @@ class Op:
         return import_module("azuraforge.engine.kernels.cuda.elementwise")  # which imports ops
 
 
-def floating_type(inputs: Sequence[Any]) -> Any:
-    """The common type of the floating operands; of all operands where none is floating.
-
-    Python numbers adapt to the arrays; beside whole-number arrays a Python float is a float32.
-    """
-    first = inputs[0]
-    if isinstance(first, np.ndarray):
-        dtype = first.dtype
-        if all(getattr(x, "dtype", None) is dtype for x in inputs):
-            return dtype
-    kinds = [x if isinstance(x, int | float) else x.dtype for x in inputs]
-    arrays = [kind for kind in kinds if isinstance(kind, np.dtype)]
-    if any(dtype.kind == "f" for dtype in arrays):
-        return np.result_type(*(dtype for dtype in arrays if dtype.kind == "f"))
-    if any(isinstance(kind, float) for kind in kinds):
-        return np.dtype(np.float32)
-    return np.result_type(*kinds)
+def _dtype(x: Any) -> np.dtype[Any]:
+    found: np.dtype[Any] = x.dtype if hasattr(x, "dtype") else np.dtype(type(x))
+    return found

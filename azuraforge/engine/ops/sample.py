@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["normal", "uniform", "distinct", "integers", "fixed"]
+Kind = Literal["normal", "uniform", "distinct", "integers", "truths", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,16 @@ class Draw:
         return replace(self, shift=self.shift + offset)
 
     def array(self, rng: np.random.Generator, dtype: Any = np.float64) -> Any:
-        """The operand, drawn from `rng`; integers stay int64."""
+        """The operand, drawn from `rng`; whole numbers and truth values stay so."""
         values: Any
         match self.kind:
             case "fixed":
-                return np.array(self.value, dtype)
+                value = np.array(self.value)
+                return value if value.dtype.kind in "bi" else value.astype(dtype)
             case "integers":
                 return rng.integers(0, self.high, self.shape)
+            case "truths":
+                return np.asarray(rng.random(self.shape) < 0.5)
             case "normal":
                 values = rng.standard_normal(self.shape)
             case "uniform":
@@ -79,13 +83,21 @@ def integers(high: int, *shape: int) -> Draw:
     return Draw("integers", shape, high=high)
 
 
+def truths(*shape: int) -> Draw:
+    """Truth values, even chances."""
+    return Draw("truths", shape)
+
+
 def fixed(value: Any) -> Draw:
     """These very numbers."""
     return Draw("fixed", np.shape(value), value=value)
 
 
 def elementwise_samples(
-    operands: int, domain: tuple[float, float], extremes: tuple[float, ...]
+    operands: int,
+    domain: tuple[float, float],
+    extremes: tuple[float, ...],
+    conditions: Sequence[int],
 ) -> tuple[Sample, ...]:
     """Equal shapes, each way of broadcasting, empty, scalar, and every extreme value."""
     low, high = domain
@@ -93,13 +105,20 @@ def elementwise_samples(
     def draw(*shape: int) -> Draw:
         return uniform(*shape, low=low, high=high)
 
+    def operand(place: int, shape: tuple[int, ...]) -> Draw:
+        return truths(*shape) if place in conditions else draw(*shape)
+
     shapes: list[tuple[tuple[int, ...], ...]] = [((3, 4),) * operands, ((),) * operands]
     shapes.append(((0, 3),) * operands)
     if operands == 2:
         shapes += [((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 3)), ((2, 3, 4), (3, 1))]
-    samples = [Sample(*(draw(*shape) for shape in each)) for each in shapes]
+    if operands == 3:
+        shapes += [((3, 4), (4,), ()), ((3, 1), (1, 4), (2, 1, 1))]
+    samples = [Sample(*(operand(i, shape) for i, shape in enumerate(each))) for each in shapes]
     for value in extremes:
-        samples.append(Sample(fixed([value, value]), *(draw(2) for _ in range(operands - 1))))
-        if operands == 2:
-            samples.append(Sample(draw(2), fixed([value, value])))
+        for place in range(min(operands, 2)):
+            if place not in conditions:
+                each = [operand(i, (2,)) for i in range(operands)]
+                each[place] = fixed([value, value])
+                samples.append(Sample(*each))
     return tuple(samples)
