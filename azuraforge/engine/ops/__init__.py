@@ -14,7 +14,9 @@ from azuraforge.engine.ops import (
     recurrent,
     reduce,
     rounding,
+    scan,
     shape,
+    sort,
     special,
     trig,
 )
@@ -36,7 +38,9 @@ __all__ = [
     "recurrent",
     "reduce",
     "rounding",
+    "scan",
     "shape",
+    "sort",
     "special",
     "trig",
 ]

@@ -36,9 +36,9 @@ swiglu = fuse("swiglu(a, b)", "silu(a) * b")
 
 def _along(x: Shape, axis: int) -> Shape:
     if not -len(x) <= axis < len(x):
-        raise ShapeError(f"axis {axis} of shape {x}; allowed: {-len(x)} to {len(x) - 1}")
+        raise ShapeError(f"dim {axis} of shape {x}; allowed: {-len(x)} to {len(x) - 1}")
     if not x[axis]:
-        raise ShapeError(f"there is nothing along axis {axis} of shape {x}")
+        raise ShapeError(f"there is nothing along dim {axis} of shape {x}")
     return x
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from builtins import any as _some
 from typing import Any
 
 from azuraforge.engine.device import Array
@@ -16,9 +17,12 @@ Axis = int | tuple[int, ...] | None
 
 def _axes(x: Shape, axis: Axis) -> tuple[int, ...]:
     given = range(len(x)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    if any(not -len(x) <= a < len(x) for a in given):
-        raise ShapeError(f"axis {axis} of shape {x}; allowed: {-len(x)} to {len(x) - 1}")
-    return tuple(a % len(x) for a in given)
+    if _some(not -len(x) <= a < len(x) for a in given):
+        raise ShapeError(f"dim {axis} of shape {x}; allowed: {-len(x)} to {len(x) - 1}")
+    found = tuple(a % len(x) for a in given)
+    if len(set(found)) < len(found):
+        raise ShapeError(f"dim {axis} of shape {x} names an axis twice")
+    return found
 
 
 def _reduced(x: Shape, axis: Axis, keepdims: bool) -> Shape:
@@ -29,8 +33,8 @@ def _reduced(x: Shape, axis: Axis, keepdims: bool) -> Shape:
 
 def _filled(x: Shape, axis: Axis, keepdims: bool) -> Shape:
     """As _reduced, for a reduction that has no value over no numbers."""
-    if any(x[a] == 0 for a in _axes(x, axis)):
-        raise ShapeError(f"there is nothing to reduce along axis {axis} of shape {x}")
+    if _some(x[a] == 0 for a in _axes(x, axis)):
+        raise ShapeError(f"there is nothing to reduce along dim {axis} of shape {x}")
     return _reduced(x, axis, keepdims)
 
 
@@ -60,7 +64,7 @@ sum = op(
     grads={
         "x": lambda xp, g, x_shape, axis: xp.broadcast_to(_keep(g, x_shape, axis), x_shape),
     },
-    dtypes={"y": lambda common: common if common.kind == "f" else "int64"},  # truth values count
+    dtypes={"y": lambda common: common if common.kind in "fc" else "int64"},  # truth values count
     samples=_SAMPLES,
 )
 
@@ -80,6 +84,18 @@ amax = op(
     "amax(x, *, axis=None, keepdims=False) -> y",
     shape=_filled,
     forward=lambda xp, x, y, axis, keepdims: xp.amax(x, axis, out=y, keepdims=keepdims),
+    grads={"x": _max_gradient},
+    samples=(
+        Sample(distinct(3, 4)),
+        Sample(distinct(2, 3, 4), axis=1),
+        Sample(1e4 * distinct(3, 4), axis=(0, -1), keepdims=True),
+    ),
+)
+
+amin = op(
+    "amin(x, *, axis=None, keepdims=False) -> y",
+    shape=_filled,
+    forward=lambda xp, x, y, axis, keepdims: xp.amin(x, axis, out=y, keepdims=keepdims),
     grads={"x": _max_gradient},
     samples=(
         Sample(distinct(3, 4)),
@@ -108,15 +124,45 @@ logsumexp = op(
 def _logsumexp(xp: Any, x: Array, y: Array, axis: Axis) -> None:
     """The largest value is taken out first, so that exp cannot overflow."""
     top = xp.amax(x, axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0)
     total = xp.log(xp.exp(x - top).sum(axis, keepdims=True)) + top
     xp.copyto(y, total.reshape(y.shape))
 
 
+_PLACES: dict[str, Any] = {
+    "shape": lambda x, axis: _filled(x, axis, False),
+    "grads": {"x": None},
+    "dtypes": {"y": lambda: "int64"},
+    "samples": (Sample(distinct(3, 4)), Sample(distinct(2, 3, 4), axis=1)),
+}
+
 argmax = op(
     "argmax(x, *, axis=None) -> y",
-    shape=lambda x, axis: _filled(x, axis, False),
     forward=lambda xp, x, y, axis: xp.copyto(y, xp.argmax(x, axis)),
-    grads={"x": None},
-    dtypes={"y": lambda: "int64"},
-    samples=(Sample(distinct(3, 4)), Sample(distinct(2, 3, 4), axis=1)),
+    **_PLACES,
+)
+
+argmin = op(
+    "argmin(x, *, axis=None) -> y",
+    forward=lambda xp, x, y, axis: xp.copyto(y, xp.argmin(x, axis)),
+    **_PLACES,
+)
+
+_TRUTHS: dict[str, Any] = {
+    "shape": _reduced,
+    "grads": {"x": None},
+    "dtypes": {"y": lambda: "bool"},
+    "samples": _SAMPLES,
+}
+
+all = op(
+    "all(x, *, axis=None, keepdims=False) -> y",
+    forward=lambda xp, x, y, axis, keepdims: xp.copyto(y, xp.all(x, axis, keepdims=keepdims)),
+    **_TRUTHS,
+)
+
+any = op(
+    "any(x, *, axis=None, keepdims=False) -> y",
+    forward=lambda xp, x, y, axis, keepdims: xp.copyto(y, xp.any(x, axis, keepdims=keepdims)),
+    **_TRUTHS,
 )

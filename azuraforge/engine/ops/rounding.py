@@ -10,7 +10,7 @@ floor = elementwise("floor(x)", y="floor(x)", x="0 * g", extremes=FAR)
 ceil = elementwise("ceil(x)", y="ceil(x)", x="0 * g", extremes=FAR)
 trunc = elementwise("trunc(x)", y="trunc(x)", x="0 * g", extremes=FAR)
 round = elementwise("round(x)", y="round(x)", x="0 * g")  # halves to the even neighbour
-frac = elementwise("frac(x)", y="x - trunc(x)", x="g", extremes=FAR)
+frac = elementwise("frac(x)", y="x - trunc(x)", x="g", extremes=(-100.25, 100.75))
 sign = elementwise("sign(x)", y="sign(x)", x="0 * g")
 copysign = elementwise(
     "copysign(a, b)",

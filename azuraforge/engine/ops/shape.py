@@ -9,7 +9,7 @@ import numpy as np
 
 from azuraforge.engine.device import Array, device_of, put
 from azuraforge.engine.ops.declare import op
-from azuraforge.engine.ops.op import Shape
+from azuraforge.engine.ops.op import Op, Shape
 from azuraforge.engine.ops.sample import Sample, normal
 from azuraforge.errors import ShapeError
 
@@ -67,6 +67,75 @@ getitem = op(
 )
 
 
+def _expanded(x: Shape, shape: Shape) -> Shape:
+    new = len(shape) - len(x)
+    if new < 0:
+        raise ShapeError(f"{x} cannot be expanded to {shape}, which has fewer dimensions")
+    sizes = tuple(x[i - new] if n == -1 and i >= new else n for i, n in enumerate(shape))
+    if any(n < 0 for n in sizes) or any(
+        m not in (1, n) for m, n in zip(x, sizes[new:], strict=True)
+    ):
+        raise ShapeError(f"{x} cannot be expanded to {shape}; sizes of 1 alone can change")
+    return sizes
+
+
+expand = op(
+    "expand(x, *, shape) -> y",
+    shape=_expanded,
+    forward=lambda xp, x, shape: xp.broadcast_to(x, _expanded(x.shape, shape)),
+    grads={"x": lambda xp, g: g},  # summed over what was repeated on arrival
+    is_view=True,
+    samples=(
+        Sample(normal(3, 1), shape=(3, 4)),
+        Sample(normal(3, 1), shape=(2, -1, 4)),
+        Sample(normal(), shape=(2, 3)),
+    ),
+)
+
+
+flip: Op = op(
+    "flip(x, *, axes) -> y",
+    shape=lambda x, axes: x,
+    forward=lambda xp, x, axes: xp.flip(x, axes),
+    grads={"x": lambda xp, g, axes: flip(g, axes=axes)},
+    is_view=True,
+    samples=(Sample(normal(3, 4), axes=(0,)), Sample(normal(2, 3, 4), axes=(0, -1))),
+)
+
+roll: Op = op(
+    "roll(x, *, shifts, axes) -> y",
+    shape=lambda x: x,
+    forward=lambda xp, x, y, shifts, axes: xp.copyto(y, xp.roll(x, shifts, axes)),
+    grads={"x": lambda xp, g, shifts, axes: roll(g, shifts=tuple(-n for n in shifts), axes=axes)},
+    samples=(
+        Sample(normal(3, 4), shifts=(1,), axes=(0,)),
+        Sample(normal(2, 3, 4), shifts=(1, -2), axes=(0, -1)),
+    ),
+)
+
+
+def _pad(xp: Any, x: Array, y: Array, widths: Any, value: float) -> None:
+    y[...] = value
+    y[_inner(x.shape, widths)] = x
+
+
+pad = op(
+    "pad(x, *, widths, value=0.0) -> y",
+    shape=lambda x, widths: tuple(n + a + b for n, (a, b) in zip(x, widths, strict=True)),
+    forward=_pad,
+    grads={"x": lambda xp, g, x_shape, widths: getitem(g, index=_inner(x_shape, widths))},
+    samples=(
+        Sample(normal(3, 4), widths=((1, 0), (2, 1))),
+        Sample(normal(2, 3), widths=((0, 0), (1, 1)), value=7.0),
+    ),
+)
+
+
+def _inner(x: Shape, widths: tuple[tuple[int, int], ...]) -> tuple[slice, ...]:
+    """Where the operand lies in the padded array."""
+    return tuple(slice(a, a + n) for n, (a, _) in zip(x, widths, strict=True))
+
+
 cast = op(
     "cast(x, *, dtype) -> y",
     shape=lambda x: x,
@@ -89,10 +158,12 @@ to_device = op(
 
 def _joined(xs: tuple[Shape, ...], axis: int) -> Shape:
     first = xs[0]
+    if not -len(first) <= axis < len(first):
+        raise ShapeError(f"dim {axis} of shapes {xs}; allowed: {-len(first)} to {len(first) - 1}")
     axis %= len(first)
     rest = {(*x[:axis], *x[axis + 1 :]) for x in xs}
     if len(rest) > 1:
-        raise ShapeError(f"shapes {xs} differ outside axis {axis}")
+        raise ShapeError(f"shapes {xs} differ outside dim {axis}")
     return (*first[:axis], sum(x[axis] for x in xs), *first[axis + 1 :])
 
 

@@ -43,7 +43,7 @@ def zeros(*shape: int) -> Tensor:
             lambda: functional.adaptive_avg_pool2d(zeros(2, 3, 4), 1),
             ["adaptive_avg_pool2d", "(2, 3, 4)", "(1, 1)"],
         ),
-        (lambda: functional.softmax(zeros(3, 4), 2), ["softmax", "axis 2", "(3, 4)"]),
+        (lambda: functional.softmax(zeros(3, 4), 2), ["softmax", "dim 2", "(3, 4)"]),
         (lambda: functional.log_softmax(zeros(3, 0), 1), ["log_softmax", "nothing", "(3, 0)"]),
         (
             lambda: functional.layer_norm(zeros(3, 4), (3,), zeros(3)),
@@ -76,7 +76,7 @@ def zeros(*shape: int) -> Tensor:
         (lambda: zeros(3, 4).reshape(5, -1), ["reshape", "(3, 4)", "(5, -1)"]),
         (lambda: zeros(3, 4).permute(0, 2), ["permute", "(3, 4)"]),
         (lambda: zeros(3, 4)[5], ["getitem", "(3, 4)"]),
-        (lambda: zeros(3, 4).sum(2), ["sum", "axis 2", "(3, 4)"]),
+        (lambda: zeros(3, 4).sum(2), ["sum", "dim 2", "(3, 4)"]),
         (lambda: zeros(3, 0).amax(1), ["amax", "nothing to reduce", "(3, 0)"]),
         (lambda: layout.cat(zeros(2, 3), zeros(2, 4)), ["cat", "(2, 3)", "(2, 4)"]),
         (lambda: layout.stack(zeros(2), zeros(3)), ["stack", "(2,)", "(3,)"]),
