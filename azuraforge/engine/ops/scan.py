@@ -35,7 +35,7 @@ def _is_zero_free(x: Any) -> bool:
 
 
 def _cumprod_gradient(xp: Any, g: Any, x: Any, y: Any, axis: int) -> Any:
-    """Σ over i ≥ k of g[i] y[i] / x[k]; where an x is 0, by products of all but x[k] (n² numbers)."""
+    """Σ over i ≥ k of g[i] y[i] / x[k]; where an x is 0, by products without x[k] (n² numbers)."""
     if _is_zero_free(x):
         return _backwards(cumsum, g * y, axis) / x
     n = x.shape[axis]
