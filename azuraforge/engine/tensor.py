@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import autograd, tape
+from azuraforge.engine import autocast, autograd, tape
 from azuraforge.engine.device import Array, array_module, device_of, module_of, put
 from azuraforge.engine.ops import elementwise, matmul, reduce
 from azuraforge.engine.ops import shape as layout
@@ -35,6 +35,9 @@ class Tensor:
     @staticmethod
     def __apply_op__(op: Op, inputs: Sequence[Any], attributes: dict[str, Any]) -> Any:
         """Run `op` on the operands' arrays, and record it where an operand needs a gradient."""
+        mode = autocast.current()
+        if mode is not None:
+            inputs = [mode.operand(op.name, x) for x in inputs]
         bound = op.bind(inputs, attributes)
         arrays = [x.data if isinstance(x, Tensor) else _operand(op, x) for x in inputs]
         how = op.implementation(arrays, bound)

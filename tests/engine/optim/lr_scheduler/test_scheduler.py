@@ -145,13 +145,15 @@ def test_a_warm_up_with_a_cosine_is_nanogpts() -> None:
 
 
 def test_a_state_is_a_copy() -> None:
-    scheduler = lr_scheduler.ExponentialLR(sgd(), 0.5)
+    scheduler = lr_scheduler.MultiStepLR(sgd(), [3])
     state = scheduler.state_dict()
 
     state["base_lrs"][0] = 7.0
+    state["milestones"][5] = 1
     scheduler.load_state_dict(scheduler.state_dict())
 
     assert scheduler.base_lrs == [0.1]
+    assert scheduler.milestones == {3: 1}
 
 
 def test_a_state_that_does_not_fit_is_refused() -> None:
