@@ -21,6 +21,7 @@ NOTES = True
 FLOAT32, INT64 = np.dtype(np.float32), np.dtype(np.int64)
 F = np.float32
 ZERO, ONE = F(0), F(1)
+BLOCK = 4096  # numbers: rows of few classes are no whole vectors, many of them nearly are
 
 
 def accepts(x: Array, target: Array) -> bool:
@@ -68,22 +69,30 @@ def _forward(rows, classes, at_x, at_target, at_y, at_softmax):  # type: ignore[
         low, high = min(low, target[i]), max(high, target[i])
     if low < 0 or high >= classes:
         return low, high
-    loss = 0.0
-    for i in range(rows):
-        x = floats(at_x + 4 * i * classes, classes)
-        made = floats(at_softmax + 4 * i * classes, classes)
-        largest = x[0]
-        for k in range(classes):
-            largest = x[k] if x[k] > largest or x[k] != x[k] else largest
-        for k in range(classes):
-            made[k] = exp(x[k] - largest)
-        total = ZERO
-        for k in range(classes):
-            total += made[k]
-        loss += log(total) - (x[target[i]] - largest)
-        share = ONE / total
-        for k in range(classes):
-            made[k] *= share
+    loss, step = 0.0, max(1, BLOCK // classes)
+    for begin in range(0, rows, step):
+        end = min(rows, begin + step)
+        for i in range(begin, end):
+            x = floats(at_x + 4 * i * classes, classes)
+            made = floats(at_softmax + 4 * i * classes, classes)
+            largest = x[0]
+            for k in range(classes):
+                largest = x[k] if x[k] > largest or x[k] != x[k] else largest
+            for k in range(classes):
+                made[k] = x[k] - largest
+            loss -= made[target[i]]
+        block = floats(at_softmax + 4 * begin * classes, (end - begin) * classes)
+        for k in range(len(block)):
+            block[k] = exp(block[k])
+        for i in range(begin, end):
+            made = floats(at_softmax + 4 * i * classes, classes)
+            total = ZERO
+            for k in range(classes):
+                total += made[k]
+            loss += log(total)
+            share = ONE / total
+            for k in range(classes):
+                made[k] *= share
     floats(at_y, 1)[0] = loss / rows
     return low, high
 
