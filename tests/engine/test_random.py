@@ -169,3 +169,13 @@ def test_the_default_generator_is_the_innermost_of_using() -> None:
             assert default_generator() is inner
         assert default_generator() is outer
     assert default_generator() is seeded
+
+
+@given(st.integers(0, 300), keys)
+def test_a_permutation_is_the_order_of_the_stream_s_pairs_of_words(count: int, key: int) -> None:
+    words = Generator(key).words(2 * count).tolist()
+
+    found = Generator(key).permutation(count)
+
+    pairs = list(zip(words[::2], words[1::2], strict=True))
+    assert found.tolist() == sorted(range(count), key=lambda place: pairs[place])

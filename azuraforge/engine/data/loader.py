@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from azuraforge.engine.data.dataset import TensorDataset
 from azuraforge.engine.device import Array
 from azuraforge.engine.random import Generator, default_generator
@@ -14,6 +12,8 @@ from azuraforge.errors import ConfigError
 
 class DataLoader:
     """Batches of a dataset; `for x, y in loader` runs one epoch after the other.
+
+    Not shuffled, they are views of the dataset's arrays, as slices are.
 
     Epoch e is shuffled by the generator's child "epoch e", so any batch of any epoch is reached
     without drawing what came before: (epoch, batch) is the whole cursor.
@@ -50,11 +50,12 @@ class DataLoader:
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Array, ...]]:
         """The batches of an epoch from number `start` on."""
+        size = self.batch_size
+        slices = [slice(at * size, (at + 1) * size) for at in range(start, len(self))]
+        if not self.shuffle:
+            return self.dataset.each(slices)
         order = self._order(epoch)
-        for batch in range(start, len(self)):
-            yield self.dataset[order[batch * self.batch_size : (batch + 1) * self.batch_size]]
+        return self.dataset.each([order[rows] for rows in slices])
 
     def _order(self, epoch: int) -> Array:
-        if not self.shuffle:
-            return np.arange(len(self.dataset))
         return self.generator.child(f"epoch {epoch}").permutation(len(self.dataset))

@@ -74,3 +74,20 @@ def test_without_shuffling_rows_come_in_order() -> None:
 def test_empty_batches_and_datasets_are_refused(count: int, size: int) -> None:
     with pytest.raises(ConfigError, match=f"batch_size {size} of {count} rows"):
         DataLoader(TensorDataset(np.arange(count)), size)
+
+
+def test_in_order_batches_are_views_of_the_data() -> None:
+    x = np.arange(7)
+
+    batches = [batch for (batch,) in DataLoader(TensorDataset(x), 3).batches(1)]
+
+    assert [batch.tolist() for batch in batches] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert all(np.shares_memory(batch, x) for batch in batches)
+
+
+def test_shuffled_batches_take_the_same_rows_of_every_array() -> None:
+    x, target = np.arange(40).reshape(10, 4), np.arange(10)
+    loader = DataLoader(TensorDataset(x, target), 3, shuffle=True, generator=Generator(1))
+
+    for some, targets in loader:
+        np.testing.assert_array_equal(some, x[targets])
