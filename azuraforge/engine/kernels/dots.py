@@ -17,7 +17,9 @@ from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.threads import threads
 
 FEW = 4  # rows; for more, turning W first takes no longer
-WORTH_SPLITTING = 131_072  # weights: below, a second thread costs more than it brings
+# Weights: below, a second thread brings some microseconds, and costs milliseconds where another
+# process has its core.
+WORTH_SPLITTING = 524_288
 SIZE = 4  # bytes of a float32
 ZERO = np.float32(0)
 

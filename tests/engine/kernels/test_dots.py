@@ -39,11 +39,11 @@ def test_few_rows_times_a_matrix_and_a_bias(rows, out, inner):
 
 
 def test_threads_share_the_rows_of_the_weights_and_change_no_bits(two_threads):
-    x, w, b = operands(2, 333, 500)
+    x, w, b = operands(2, 1111, 500)
     made = []
     for count in (1, 2):
         set_threads(count)
-        y = np.full((2, 333), np.nan, np.float32)
+        y = np.full((2, 1111), np.nan, np.float32)
         multiply_few(x, w, b, y)
         made.append(y.tobytes())
 
