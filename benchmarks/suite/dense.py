@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,16 @@ from benchmarks.library import Library
 from benchmarks.workload import Workload
 
 
-def mlp(inputs: int, hidden: int, classes: int, *, batch: int, goal: float) -> Workload:
-    """Two layers with ReLU between them."""
+def mlp(
+    inputs: int, hidden: int, classes: int, *, batch: int, goal: float, depth: int = 1
+) -> Workload:
+    """`depth` hidden layers with ReLU after each, and a last one."""
 
     def model(library: Library) -> Any:
         nn = library.nn
-        return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, classes))
+        widths = [inputs, *[hidden] * depth]
+        layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in itertools.pairwise(widths)]
+        return nn.Sequential(*itertools.chain(*layers), nn.Linear(hidden, classes))
 
     def batch_of(rng: np.random.Generator) -> tuple[Array, Array]:
         x = rng.standard_normal((batch, inputs), np.float32)

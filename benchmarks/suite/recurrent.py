@@ -12,7 +12,14 @@ from benchmarks.workload import Workload
 
 
 def forecaster(
-    kind: str, hidden: int, *, batch: int, goal: float, time: int = 60, features: int = 5
+    kind: str,
+    hidden: int,
+    *,
+    batch: int,
+    goal: float,
+    time: int = 60,
+    features: int = 5,
+    layers: int = 1,
 ) -> Workload:
     """LSTM or GRU, and a linear head on the last step."""
 
@@ -22,7 +29,7 @@ def forecaster(
         class Forecaster(nn.Module):  # type: ignore[misc, name-defined]
             def __init__(self) -> None:
                 super().__init__()
-                self.recurrent = getattr(nn, kind)(features, hidden, batch_first=True)
+                self.recurrent = getattr(nn, kind)(features, hidden, layers, batch_first=True)
                 self.head = nn.Linear(hidden, 1)
 
             def forward(self, x: Any) -> Any:
