@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("numpy", "numba", "torch")
+PACKAGES = ("numpy", "numba", "torch", "jax")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd")  # those that decide which kernels
 
 

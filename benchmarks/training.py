@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -96,12 +97,13 @@ def _row(
         if absent is None:
             raise
         return unmeasured(f"no {absent} yet")
-    return _measured(workload, threads, mode, peer.name, difference, pair)
+    return measured(workload, threads, mode, peer.name, difference, pair)
 
 
-def _measured(
+def measured(
     workload: Workload, threads: int, mode: Mode, peer: str, difference: float, pair: Pair
 ) -> Measured:
+    """The row of what was measured."""
     return Measured(
         workload=workload.name,
         threads=threads,
@@ -207,13 +209,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES), metavar="MODE")
     parser.add_argument("--compile", action="store_true", help="beside torch.compile, too: minutes")
+    parser.add_argument("--jax", action="store_true", help="beside JAX, too; with one --threads")
 
 
 def results_of(options: argparse.Namespace) -> Iterator[Row]:
     """The rows that a command line asks for. Raises: ConfigError."""
     effort = QUICK if options.quick else FULL
     workloads = chosen(options.rows)
-    return results(workloads, options.threads, options.modes, effort, compiled=options.compile)
+    rows = results(workloads, options.threads, options.modes, effort, compiled=options.compile)
+    if not options.jax:
+        return rows
+    from benchmarks import beside_jax  # here: it needs this module
+
+    return itertools.chain(rows, beside_jax.results(workloads, options.threads, effort))
 
 
 def line(row: Row) -> str:
