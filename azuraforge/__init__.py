@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from azuraforge import amp, data, nn, optim
+    from azuraforge import amp, data, fft, linalg, nn, optim, special
     from azuraforge.actors.connect import connect
     from azuraforge.actors.predictor import Predictor
     from azuraforge.actors.registry import Registry
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME_OF = {  # public name -> module that defines it; resolved on first use (PEP 562)
-    "Tensor": "azuraforge.engine",
+    "Tensor": "azuraforge.engine.functions.function",
     "capture": "azuraforge.engine.capture",
     "freeze": "azuraforge.engine.frozen",
     "fuse": "azuraforge.engine.ops.fuse",
@@ -41,7 +41,7 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "RunSpec": "azuraforge.schema.specs",
     "StudySpec": "azuraforge.schema.specs",
 }
-_MODULES = {"amp", "data", "nn", "optim"}
+_MODULES = {"amp", "data", "fft", "linalg", "nn", "optim", "special"}
 
 __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "Tensor",
@@ -56,6 +56,9 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "optim",
     "amp",
     "data",
+    "linalg",
+    "fft",
+    "special",
     "RunSpec",
     "StudySpec",
     "Trainer",
@@ -71,6 +74,10 @@ def __getattr__(name: str) -> Any:
         return import_module(f"azuraforge.{name}")
     if name in _HOME_OF:
         return getattr(import_module(_HOME_OF[name]), name)
+    if not name.startswith("_"):  # a function of tensors, or an element type
+        public = import_module("azuraforge.engine.functions.names").PUBLIC
+        if name in public:
+            return public[name]
     raise AttributeError(f"module 'azuraforge' has no attribute {name!r}")
 
 

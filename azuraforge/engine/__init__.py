@@ -1,6 +1,7 @@
 """Arrays in, arrays out: tensors, gradients, layers, optimizers. No network, no clock, no Ray."""
 
 from azuraforge.engine.autograd import detect_anomaly, no_grad
+from azuraforge.engine.methods import defer
 from azuraforge.engine.random import Generator, manual_seed
 from azuraforge.engine.tensor import Tensor, tensor
 from azuraforge.engine.threads import set_threads
@@ -14,3 +15,5 @@ __all__ = [
     "set_threads",
     "tensor",
 ]
+
+defer()

@@ -175,20 +175,25 @@ def _skew(x: Any) -> Any:
     return x - turned(x)
 
 
+def _ratio(top: Any, gaps: Any) -> Any:
+    """top / gaps, 0 where top is: values that are equal matter to their vectors alone."""
+    return where(top == 0, 0.0, top / gaps)
+
+
 def _svd_gradient(
     xp: Any, g: Any, g_s: Any, g_v: Any, u: Any, s: Any, v: Any, x_shape: Shape
 ) -> Any:
     """v is given as its transpose, as it is returned."""
     gaps = _gaps(xp, s * s)
-    inner = (_skew(turned(u) @ g) / gaps) * s[..., None, :]
-    inner = inner + s[..., :, None] * (_skew(v @ turned(g_v)) / gaps)
+    inner = _ratio(_skew(turned(u) @ g), gaps) * s[..., None, :]
+    inner = inner + s[..., :, None] * _ratio(_skew(v @ turned(g_v)), gaps)
     inner = inner + g_s[..., None, :] * xp.eye(s.shape[-1], dtype=s.dtype)
     gx = u @ inner @ v
     if x_shape[-2] > s.shape[-1]:
-        rest = g / s[..., None, :]
+        rest = _ratio(g, s[..., None, :])
         gx = gx + (rest - u @ (turned(u) @ rest)) @ v
     if x_shape[-1] > s.shape[-1]:
-        rest = g_v / s[..., :, None]
+        rest = _ratio(g_v, s[..., :, None])
         gx = gx + u @ (rest - (rest @ turned(v)) @ v)
     return gx
 
@@ -206,6 +211,25 @@ svd = op(
 )
 
 
+def _svdvals(xp: Any, x: Array, s: Array) -> None:
+    if s.size:
+        s[...] = _solved(xp, "svdvals", lambda x: xp.linalg.svd(x, compute_uv=False), x)
+
+
+def _svdvals_gradient(xp: Any, g: Any, x: Any) -> Any:
+    u, _, v = svd(x)
+    return (u * g[..., None, :]) @ v
+
+
+svdvals = op(  # their gradient holds where values are equal, too
+    "svdvals(x) -> s",
+    shape=lambda x: _svd_shape(x)[1],
+    forward=_svdvals,
+    grads={"x": _svdvals_gradient},
+    samples=svd.samples,
+)
+
+
 def _eigh_shape(x: Shape) -> tuple[Shape, Shape]:
     return square(x)[:-1], x
 
@@ -218,7 +242,7 @@ def _eigh(xp: Any, x: Array, w: Array, v: Array, upper: bool) -> None:
 
 def _eigh_gradient(xp: Any, g: Any, g_v: Any, w: Any, v: Any) -> Any:
     eye = xp.eye(w.shape[-1], dtype=w.dtype)
-    inner = (turned(v) @ g_v) / _gaps(xp, w) * (1 - eye) + g[..., None, :] * eye
+    inner = _ratio(_skew(turned(v) @ g_v) * 0.5, _gaps(xp, w)) * (1 - eye) + g[..., None, :] * eye
     return v @ inner @ turned(v)
 
 
@@ -228,6 +252,54 @@ eigh = op(  # of one triangle, as if the matrix were symmetric; the gradient tak
     forward=_eigh,
     grads={"x": _eigh_gradient},
     samples=(Sample(fixed([[4.0]])),),
+)
+
+
+def _eigvalsh(xp: Any, x: Array, w: Array, upper: bool) -> None:
+    if w.size:
+        UPLO = "U" if upper else "L"
+        w[...] = _solved(xp, "eigvalsh", lambda x: xp.linalg.eigvalsh(x, UPLO), x)
+
+
+def _eigvalsh_gradient(xp: Any, g: Any, x: Any, upper: bool) -> Any:
+    _, v = eigh(x, upper=upper)
+    return (v * g[..., None, :]) @ turned(v)
+
+
+eigvalsh = op(
+    "eigvalsh(x, *, upper=False) -> w",
+    shape=lambda x: square(x)[:-1],
+    forward=_eigvalsh,
+    grads={"x": _eigvalsh_gradient},
+    samples=eigh.samples,
+)
+
+
+def _pinv(xp: Any, x: Array, y: Array, low: Any, share: Any, hermitian: bool) -> None:
+    """Of the singular values above `low` and above `share` of the largest."""
+    if hermitian:
+        w, v = _solved(xp, "pinv", xp.linalg.eigh, x)
+        u, size, vt = v * xp.where(w < 0, -1, 1)[..., None, :], xp.abs(w), turned(v)
+    else:
+        u, size, vt = _solved(xp, "pinv", lambda x: xp.linalg.svd(x, full_matrices=False), x)
+    keep = size > xp.maximum(low, share * size.max(-1, keepdims=True))
+    inverse = xp.where(keep, 1 / xp.where(keep, size, 1), 0)
+    y[...] = (turned(vt) * inverse[..., None, :]) @ turned(u)
+
+
+def _pinv_gradient(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """Golub's and Pereyra's (1973), which holds where the rank is constant."""
+    gt, yt = turned(g), turned(y)
+    right, left = gt @ (y @ yt), (yt @ y) @ gt
+    return right - x @ (y @ right) + left - (left @ y) @ x - yt @ g @ yt
+
+
+pinv = op(
+    "pinv(x, *, low=0.0, share=1e-15, hermitian=False) -> y",
+    shape=lambda x: (*matrices(x)[:-2], x[-1], x[-2]),
+    forward=_pinv,
+    grads={"x": _pinv_gradient},
+    samples=svd.samples,
 )
 
 

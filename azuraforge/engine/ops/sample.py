@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["normal", "uniform", "distinct", "integers", "truths", "fixed"]
+Kind = Literal["normal", "uniform", "distinct", "integers", "truths", "complex", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class Draw:
                 return rng.integers(0, self.high, self.shape)
             case "truths":
                 return np.asarray(rng.random(self.shape) < 0.5)
+            case "complex":
+                parts = rng.standard_normal((2, *self.shape)).astype(dtype)
+                return parts[0] + 1j * parts[1]
             case "normal":
                 values = rng.standard_normal(self.shape)
             case "uniform":
@@ -81,6 +84,11 @@ def distinct(*shape: int) -> Draw:
 def integers(high: int, *shape: int) -> Draw:
     """Whole numbers from 0 to high - 1."""
     return Draw("integers", shape, high=high)
+
+
+def complex_normal(*shape: int) -> Draw:
+    """Complex numbers of which both parts are standard normal."""
+    return Draw("complex", shape)
 
 
 def truths(*shape: int) -> Draw:

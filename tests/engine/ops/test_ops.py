@@ -9,6 +9,7 @@ import pytest
 
 from azuraforge.engine.check import gradcheck
 from azuraforge.engine.ops import OPS, Op
+from azuraforge.engine.ops.complex import imag, joined, real
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.sample import Sample
 from azuraforge.engine.tensor import Tensor
@@ -43,11 +44,25 @@ def gradients(op: Op, arrays: list[Any], sample: Sample, how: Implementation) ->
         return list(how.input_gradients(np, [True] * len(arrays), ones, kept, shapes))
 
 
+def real_parts(results: Any) -> tuple[Tensor, ...]:
+    """Results, complex ones as two."""
+    several = results if isinstance(results, tuple) else (results,)
+    parts = [(real(y), imag(y)) if y.dtype.kind == "c" else (y,) for y in several]
+    return tuple(part for pair in parts for part in pair)
+
+
 @every_sample
 def test_the_gradient_equals_central_differences(op: Op, sample: Sample) -> None:
-    inputs = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in operands(sample)]
+    arrays = operands(sample)
+    parts = [part for x in arrays for part in ((x.real, x.imag) if x.dtype.kind == "c" else (x,))]
+    inputs = [Tensor(x.copy(), requires_grad=x.dtype.kind == "f") for x in parts]
 
-    gradcheck(lambda *xs: op(*xs, **sample.attributes), inputs)
+    def call(*given: Tensor) -> tuple[Tensor, ...]:
+        each = iter(given)
+        xs = [joined(next(each), next(each)) if x.dtype.kind == "c" else next(each) for x in arrays]
+        return real_parts(op(*xs, **sample.attributes))
+
+    gradcheck(call, inputs)
 
 
 @every_sample
@@ -69,7 +84,7 @@ def test_given_buffers_are_overwritten_whatever_they_held(op: Op, sample: Sample
     arrays = operands(sample)
     bound = op.bind(arrays, sample.attributes)
     expected = outputs(op, arrays, sample)
-    poison = {"f": np.nan, "b": True, "i": -1, "u": 77}
+    poison = {"f": np.nan, "c": np.nan, "b": True, "i": -1, "u": 77}
     buffers = [np.full_like(y, poison[y.dtype.kind]) for y in expected]
 
     op.run(arrays, bound, op.implementation(arrays, bound), buffers)
@@ -105,7 +120,7 @@ def test_float32_is_close_to_float64_and_as_finite(op: Op, sample: Sample) -> No
     single = outputs(op, operands(sample, np.float32), sample)
 
     for y, close in zip(exact, single, strict=True):
-        if y.dtype.kind != "f":
+        if y.dtype.kind not in "fc":
             np.testing.assert_array_equal(close, y)
             continue
         fits = np.isfinite(y) & (np.abs(y) <= np.finfo(np.float32).max)

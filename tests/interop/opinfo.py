@@ -1,0 +1,161 @@
+"""PyTorch's database of ops, OpInfo, put to our functions: their samples, values and gradients."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from azuraforge.engine.functions import FUNCTIONS
+from azuraforge.engine.tensor import Tensor
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from torch.testing._internal.common_methods_invocations import op_db
+
+DRAWS = frozenset("normal bernoulli multinomial empty new_empty empty_like".split())  # by chance
+
+ADAPTED: dict[str, Callable[..., Any]] = {  # where OpInfo itself calls PyTorch in another way
+    "einsum": lambda tensors, equation: FUNCTIONS["einsum"](equation, tensors),
+    "where": lambda x, condition, y: FUNCTIONS["where"](condition, x, y),
+    "linalg.lstsq.grad_oriented": lambda a, b, driver: FUNCTIONS["linalg.lstsq"](
+        a, b, driver=driver
+    )[:2],
+    "linalg.pinv.singular": lambda a, b: FUNCTIONS["linalg.pinv"](a @ b.mT),
+}
+
+
+def name_of(info: Any) -> str:
+    """The name with its variant: `std.unbiased`."""
+    return f"{info.name}.{info.variant_test_name}" if info.variant_test_name else info.name
+
+
+def infos() -> dict[str, Any]:
+    """The ops that take float64 and draw nothing by chance, those of nn.functional left out."""
+    return {
+        name_of(info): info
+        for info in op_db
+        if info.supports_dtype(torch.float64, "cpu")
+        and not info.name.startswith("nn.functional")
+        and info.name not in DRAWS
+    }
+
+
+def ours(info: Any) -> Callable[..., Any] | None:
+    """Our function for an op; None where there is none."""
+    found = ADAPTED.get(name_of(info)) or FUNCTIONS.get(info.name)
+    if found is not None:
+        return found
+    attribute = getattr(Tensor, info.name, None)
+    if isinstance(attribute, property):
+        return lambda x: getattr(x, info.name)
+    return attribute
+
+
+def array_of(x: Any) -> Any:
+    """The numbers of a PyTorch tensor, as NumPy has them."""
+    return x.detach().resolve_conj().resolve_neg().numpy(force=True)
+
+
+def converted(x: Any) -> Any:
+    """Arguments of PyTorch as ours."""
+    if isinstance(x, torch.Tensor):
+        return Tensor(np.array(array_of(x), order="K"), requires_grad=x.requires_grad)
+    if isinstance(x, torch.dtype):
+        return np.dtype(str(x).removeprefix("torch."))
+    if isinstance(x, torch.device):
+        return "cpu"
+    if isinstance(x, slice):
+        return slice(converted(x.start), converted(x.stop), converted(x.step))
+    if isinstance(x, list | tuple):
+        return (list if isinstance(x, list) else tuple)(converted(each) for each in x)
+    return x
+
+
+def tensors_in(x: Any, kind: type) -> list[Any]:
+    """The tensors in arguments or results, in their order."""
+    if isinstance(x, kind):
+        return [x]
+    if isinstance(x, list | tuple):
+        return [found for each in x for found in tensors_in(each, kind)]
+    return []
+
+
+def close(found: Any, wanted: Any, what: str, rtol: float = 1e-7, atol: float = 1e-8) -> None:
+    """Raise AssertionError unless shapes, types and numbers are the same."""
+    assert found.shape == wanted.shape, f"{what}: shape {found.shape} for {wanted.shape}"
+    assert found.dtype == wanted.dtype, f"{what}: type {found.dtype} for {wanted.dtype}"
+    if wanted.dtype == np.float32:
+        rtol, atol = 1e-4, 1e-5
+    np.testing.assert_allclose(found, wanted, rtol, atol, err_msg=what)
+
+
+def weighted(y: Any, rng: np.random.Generator, theirs: bool) -> Any:
+    """The sum of a result's elements, each with a weight of its own."""
+    real, imag = rng.standard_normal(tuple(y.shape)), rng.standard_normal(tuple(y.shape))
+    if theirs:
+        parts = [(y.real, real), (y.imag, imag)] if y.is_complex() else [(y, real)]
+        return sum((part * torch.tensor(w, dtype=part.dtype)).sum() for part, w in parts)
+    parts = [(y.real, real), (y.imag, imag)] if y.dtype.kind == "c" else [(y, real)]
+    total = None
+    for part, w in parts:
+        share = (part * Tensor(np.asarray(w, part.dtype))).sum()
+        total = share if total is None else total + share
+    return total
+
+
+def check(info: Any, sample: Any) -> None:
+    """Compare values and all gradients of one sample. Raises: whatever shows a difference."""
+    function = ours(info)
+    assert function is not None
+    args, options = converted([sample.input, *sample.args]), dict(sample.kwargs)
+    options = {key: converted(x) for key, x in options.items()}
+    wanted, found = info.op(sample.input, *sample.args, **sample.kwargs), function(*args, **options)
+    only = sample.output_process_fn_grad  # takes what does not depend on a choice, as signs do
+    if only is not None:
+        wanted, found = only(wanted), only(found)
+    theirs, mine = tensors_in(wanted, torch.Tensor), tensors_in(found, Tensor)
+    assert len(theirs) == len(mine), f"{len(mine)} results for {len(theirs)}"
+    if not theirs:
+        assert wanted == found, f"{found!r} for {wanted!r}"
+    for y, own in zip(theirs, mine, strict=True):
+        close(own.data, array_of(y), "value")
+    if info.supports_autograd:
+        inputs = tensors_in([sample.input, *sample.args, *sample.kwargs.values()], torch.Tensor)
+        own_inputs = tensors_in([*args, *options.values()], Tensor)
+        _check_gradients(theirs, mine, inputs, own_inputs)
+
+
+def _check_gradients(theirs: Any, mine: Any, inputs: Any, own_inputs: Any) -> None:
+    pairs = [(x, own) for x, own in zip(inputs, own_inputs, strict=True) if x.requires_grad]
+    results = [(y, own) for y, own in zip(theirs, mine, strict=True) if y.requires_grad]
+    if not pairs or not results:
+        return
+    total = sum(weighted(y, np.random.default_rng(i), True) for i, (y, _) in enumerate(results))
+    own_total = weighted(results[0][1], np.random.default_rng(0), False)
+    for i, (_, own) in enumerate(results[1:], 1):
+        own_total = own_total + weighted(own, np.random.default_rng(i), False)
+    gradients = torch.autograd.grad(total, [x for x, _ in pairs], allow_unused=True)
+    own_total.backward()
+    for place, ((x, own), g) in enumerate(zip(pairs, gradients, strict=True)):
+        wanted = np.zeros_like(array_of(x)) if g is None else array_of(g)
+        found = np.zeros_like(own.data) if own.grad is None else own.grad.data
+        close(found, wanted, f"gradient of {place}", 1e-6, 1e-7)
+
+
+def verdict(info: Any) -> str:
+    """Empty where all samples of an op pass, else the first difference."""
+    if ours(info) is None:
+        return "we have no function of this name"
+    torch.manual_seed(0)
+    samples = info.sample_inputs("cpu", torch.float64, requires_grad=info.supports_autograd)
+    for number, sample in enumerate(samples):
+        try:
+            check(info, sample)
+        except Exception as error:  # noqa: BLE001  whatever it is, the op does not pass
+            said = " ".join(str(error).split())[:200]
+            return f"sample {number}: {type(error).__name__}: {said}"
+    return ""
