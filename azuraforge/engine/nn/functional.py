@@ -8,6 +8,63 @@ import numpy as np
 
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
+from azuraforge.engine.nn.pointwise import (
+    celu as celu,
+)
+from azuraforge.engine.nn.pointwise import (
+    elu as elu,
+)
+from azuraforge.engine.nn.pointwise import (
+    glu as glu,
+)
+from azuraforge.engine.nn.pointwise import (
+    hardshrink as hardshrink,
+)
+from azuraforge.engine.nn.pointwise import (
+    hardsigmoid as hardsigmoid,
+)
+from azuraforge.engine.nn.pointwise import (
+    hardswish as hardswish,
+)
+from azuraforge.engine.nn.pointwise import (
+    hardtanh as hardtanh,
+)
+from azuraforge.engine.nn.pointwise import (
+    leaky_relu as leaky_relu,
+)
+from azuraforge.engine.nn.pointwise import (
+    logsigmoid as logsigmoid,
+)
+from azuraforge.engine.nn.pointwise import (
+    mish as mish,
+)
+from azuraforge.engine.nn.pointwise import (
+    prelu as prelu,
+)
+from azuraforge.engine.nn.pointwise import (
+    relu6 as relu6,
+)
+from azuraforge.engine.nn.pointwise import (
+    selu as selu,
+)
+from azuraforge.engine.nn.pointwise import (
+    softmin as softmin,
+)
+from azuraforge.engine.nn.pointwise import (
+    softplus as softplus,
+)
+from azuraforge.engine.nn.pointwise import (
+    softshrink as softshrink,
+)
+from azuraforge.engine.nn.pointwise import (
+    softsign as softsign,
+)
+from azuraforge.engine.nn.pointwise import (
+    tanhshrink as tanhshrink,
+)
+from azuraforge.engine.nn.pointwise import (
+    threshold as threshold,
+)
 from azuraforge.engine.ops import (
     activation,
     attention,
