@@ -118,7 +118,9 @@ class Tensor:
         return array
 
     def item(self) -> float:
-        """The single number in it."""
+        """The single number in it. Raises: ShapeError where there is not just one."""
+        if self.data.size != 1:
+            raise ShapeError(f"item: shape {self.shape}; allowed: a tensor of one number")
         _read("item()")
         return self.data.item()  # type: ignore[no-any-return]
 

@@ -11,6 +11,7 @@ import torch
 
 from azuraforge.engine.functions import FUNCTIONS
 from azuraforge.engine.tensor import Tensor
+from azuraforge.errors import AzuraForgeError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -60,10 +61,16 @@ def array_of(x: Any) -> Any:
     return x.detach().resolve_conj().resolve_neg().numpy(force=True)
 
 
-def converted(x: Any) -> Any:
+def strided(x: Any) -> Any:
+    """The same numbers, with gaps between them in memory."""
+    return np.repeat(x[..., None], 2, axis=-1)[..., 0]
+
+
+def converted(x: Any, *, gaps: bool = False) -> Any:
     """Arguments of PyTorch as ours."""
     if isinstance(x, torch.Tensor):
-        return Tensor(np.array(array_of(x), order="K"), requires_grad=x.requires_grad)
+        array = np.array(array_of(x), order="K")
+        return Tensor(strided(array) if gaps else array, requires_grad=x.requires_grad)
     if isinstance(x, torch.dtype):
         return np.dtype(str(x).removeprefix("torch."))
     if isinstance(x, torch.device):
@@ -71,7 +78,7 @@ def converted(x: Any) -> Any:
     if isinstance(x, slice):
         return slice(converted(x.start), converted(x.stop), converted(x.step))
     if isinstance(x, list | tuple):
-        return (list if isinstance(x, list) else tuple)(converted(each) for each in x)
+        return (list if isinstance(x, list) else tuple)(converted(each, gaps=gaps) for each in x)
     return x
 
 
@@ -107,12 +114,17 @@ def weighted(y: Any, rng: np.random.Generator, theirs: bool) -> Any:
     return total
 
 
-def check(info: Any, sample: Any) -> None:
-    """Compare values and all gradients of one sample. Raises: whatever shows a difference."""
+def check(info: Any, sample: Any, *, gaps: bool) -> None:
+    """Compare values and all gradients of one sample, and the operands before and after.
+
+    Raises: whatever shows a difference.
+    """
     function = ours(info)
     assert function is not None
-    args, options = converted([sample.input, *sample.args]), dict(sample.kwargs)
-    options = {key: converted(x) for key, x in options.items()}
+    args = converted([sample.input, *sample.args], gaps=gaps)
+    options = {key: converted(x, gaps=gaps) for key, x in sample.kwargs.items()}
+    own_inputs = tensors_in([*args, *options.values()], Tensor)
+    before = [x.data.copy() for x in own_inputs]
     wanted, found = info.op(sample.input, *sample.args, **sample.kwargs), function(*args, **options)
     only = sample.output_process_fn_grad  # takes what does not depend on a choice, as signs do
     if only is not None:
@@ -125,8 +137,9 @@ def check(info: Any, sample: Any) -> None:
         close(own.data, array_of(y), "value")
     if info.supports_autograd:
         inputs = tensors_in([sample.input, *sample.args, *sample.kwargs.values()], torch.Tensor)
-        own_inputs = tensors_in([*args, *options.values()], Tensor)
         _check_gradients(theirs, mine, inputs, own_inputs)
+    for x, then in zip(own_inputs, before, strict=True):
+        np.testing.assert_array_equal(x.data, then, err_msg="an operand was changed")
 
 
 def _check_gradients(theirs: Any, mine: Any, inputs: Any, own_inputs: Any) -> None:
@@ -154,8 +167,41 @@ def verdict(info: Any) -> str:
     samples = info.sample_inputs("cpu", torch.float64, requires_grad=info.supports_autograd)
     for number, sample in enumerate(samples):
         try:
-            check(info, sample)
+            check(info, sample, gaps=bool(number % 2))
         except Exception as error:  # noqa: BLE001  whatever it is, the op does not pass
             said = " ".join(str(error).split())[:200]
             return f"sample {number}: {type(error).__name__}: {said}"
     return ""
+
+
+def errors_named(info: Any) -> tuple[int, int]:
+    """How many of the wrong calls of an op raise an error of ours that names it, of how many."""
+    function, named, count = ours(info), 0, 0
+    assert function is not None
+    for wrong in info.error_inputs("cpu"):
+        sample = wrong.sample_input
+        count += 1
+        try:
+            args = converted([sample.input, *sample.args])
+            function(*args, **{key: converted(x) for key, x in sample.kwargs.items()})
+        except AzuraForgeError as error:
+            named += str(error).split(":")[0].split("(")[0].endswith(info.name.strip("_"))
+        except Exception:  # noqa: BLE001  an error that is not ours does not count
+            continue
+    return named, count
+
+
+def tally() -> None:
+    """Print what passes and, of the rest, why not."""
+    found = {name: (info, verdict(info)) for name, info in infos().items()}
+    for name, (info, why) in found.items():
+        if why and info.supports_autograd:
+            print(f"{name}: {why}")
+    for kind, wanted in (("differentiable", True), ("others", False)):
+        reasons = [why for info, why in found.values() if info.supports_autograd is wanted]
+        print(f"{kind}: {reasons.count('')} of {len(reasons)} pass")
+    print("pass:", *(name for name, (_, why) in found.items() if not why))
+
+
+if __name__ == "__main__":
+    tally()

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from azuraforge.engine.functions.function import FUNCTIONS, function, tensor_of
+from azuraforge.engine.functions.function import alias, function, tensor_of
 from azuraforge.engine.ops import complex as parts
 from azuraforge.engine.ops import elementwise, rounding, trig
 from azuraforge.engine.ops.shape import getitem, stack
@@ -50,8 +50,7 @@ def conj(input: Tensor) -> Tensor:
     return parts.conj(input) if input.dtype.kind == "c" else input
 
 
-for _name in ("conj_physical", "resolve_conj"):
-    FUNCTIONS[_name] = FUNCTIONS["conj"]
+alias("conj_physical", "resolve_conj", of="conj")
 
 
 @function("resolve_neg")

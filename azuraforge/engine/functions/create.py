@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import array_module, module_of
-from azuraforge.engine.functions.function import FUNCTIONS, function, sizes_of, tensor_of
+from azuraforge.engine.functions.function import function, sizes_of, tensor_of
 from azuraforge.engine.random import Generator, default_generator
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
@@ -22,6 +22,17 @@ DTYPES = {
 
 def _made(array: Any, requires_grad: bool) -> Tensor:
     return Tensor(array).requires_grad_(requires_grad) if requires_grad else Tensor(array)
+
+
+def _known(layout: dict[str, Any]) -> None:
+    """Raise ConfigError for options that are not PyTorch's words for layouts in memory."""
+    for name in layout.keys() - {"layout", "pin_memory", "memory_format", "size"}:
+        raise ConfigError(f"option {name} is unknown; allowed: dtype, device, requires_grad")
+
+
+def _module(input: Tensor, device: str | None) -> Any:
+    """The array module of a device, of the tensor's own where it is None."""
+    return module_of(tensor_of(input).data) if device is None else array_module(device)
 
 
 def _shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:
@@ -39,20 +50,33 @@ def _constant(name: str, value: float, text: str) -> None:
         requires_grad: bool = False,
         **layout: Any,
     ) -> Tensor:
+        _known(layout)
         shape = _shape(size or tuple(layout.get("size", ())))
         xp = array_module(device)
         return _made(xp.full(shape, value, dtype or np.float32), requires_grad)
 
     def like(
-        input: Tensor, *, dtype: Any = None, requires_grad: bool = False, **layout: Any
+        input: Tensor,
+        *,
+        dtype: Any = None,
+        device: str | None = None,
+        requires_grad: bool = False,
+        **layout: Any,
     ) -> Tensor:
-        array = module_of(tensor_of(input).data).full_like(input.data, value, dtype=dtype)
+        _known(layout)
+        array = _module(input, device).full(input.shape, value, dtype or input.dtype)
         return _made(array, requires_grad)
 
     def new(
-        input: Tensor, *size: Any, dtype: Any = None, requires_grad: bool = False, **layout: Any
+        input: Tensor,
+        *size: Any,
+        dtype: Any = None,
+        device: str | None = None,
+        requires_grad: bool = False,
+        **layout: Any,
     ) -> Tensor:
-        array = module_of(input.data).full(_shape(size), value, dtype or input.dtype)
+        _known(layout)
+        array = _module(input, device).full(_shape(size), value, dtype or input.dtype)
         return _made(array, requires_grad)
 
     call.__doc__ = text
@@ -84,18 +108,25 @@ def full(
     **layout: Any,
 ) -> Tensor:
     """One number everywhere."""
+    _known(layout)
     array = array_module(device).full(_shape((size,)), fill_value, dtype or _default(fill_value))
     return _made(array, requires_grad)
 
 
 @function("full_like")
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, **layout: Any
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: str | None = None,
+    requires_grad: bool = False,
+    **layout: Any,
 ) -> Tensor:
     """One number everywhere, in the shape of another tensor."""
-    return _made(
-        module_of(input.data).full_like(input.data, fill_value, dtype=dtype), requires_grad
-    )
+    _known(layout)
+    array = _module(input, device).full(input.shape, fill_value, dtype or input.dtype)
+    return _made(array, requires_grad)
 
 
 @function("new_full")
@@ -105,18 +136,23 @@ def new_full(
     fill_value: Any,
     *,
     dtype: Any = None,
+    device: str | None = None,
     requires_grad: bool = False,
     **layout: Any,
 ) -> Tensor:
     """One number everywhere, with the element type of another tensor."""
-    array = module_of(input.data).full(_shape((size,)), fill_value, dtype or input.dtype)
+    _known(layout)
+    array = _module(input, device).full(_shape((size,)), fill_value, dtype or input.dtype)
     return _made(array, requires_grad)
 
 
 @function("scalar_tensor")
-def scalar_tensor(s: Any, *, dtype: Any = None, device: str = "cpu", **layout: Any) -> Tensor:
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, device: str = "cpu", requires_grad: bool = False, **layout: Any
+) -> Tensor:
     """A number as a tensor without axes."""
-    return Tensor(array_module(device).asarray(s, dtype or np.float32))
+    _known(layout)
+    return _made(array_module(device).asarray(s, dtype or np.float32), requires_grad)
 
 
 @function("eye")
@@ -130,6 +166,7 @@ def eye(
     **layout: Any,
 ) -> Tensor:
     """Ones on the diagonal of a matrix of zeros."""
+    _known(layout)
     columns = n if m is None else m
     if n < 0 or columns < 0:
         raise ShapeError(f"n {n}, m {m}; allowed: numbers from 0")
@@ -148,6 +185,7 @@ def arange(
     **layout: Any,
 ) -> Tensor:
     """Numbers from start up to, without, end."""
+    _known(layout)
     if end is None:
         start, end = 0, start
     if step == 0 or not all(math.isfinite(x) for x in (start, end)) or (end - start) * step < 0:
@@ -180,6 +218,7 @@ def linspace(
     **layout: Any,
 ) -> Tensor:
     """As many numbers, evenly from start to end."""
+    _known(layout)
     if steps < 0:
         raise ConfigError(f"steps is {steps}; allowed: at least 0")
     xp = array_module(device)
@@ -200,6 +239,7 @@ def logspace(
     **layout: Any,
 ) -> Tensor:
     """base to the powers linspace(start, end, steps)."""
+    _known(layout)
     if steps < 0:
         raise ConfigError(f"steps is {steps}; allowed: at least 0")
     xp = array_module(device)
@@ -219,6 +259,7 @@ def _drawn(name: str, draw: Any, text: str) -> None:
         requires_grad: bool = False,
         **layout: Any,
     ) -> Tensor:
+        _known(layout)
         xp = array_module(device)
         array = draw(generator or default_generator(), _shape(size), dtype or np.float32, xp)
         return _made(array, requires_grad)
@@ -228,10 +269,12 @@ def _drawn(name: str, draw: Any, text: str) -> None:
         *,
         generator: Source = None,
         dtype: Any = None,
+        device: str | None = None,
         requires_grad: bool = False,
         **layout: Any,
     ) -> Tensor:
-        xp = module_of(input.data)
+        _known(layout)
+        xp = _module(input, device)
         source = generator or default_generator()
         return _made(draw(source, input.shape, dtype or input.dtype, xp), requires_grad)
 
@@ -261,6 +304,7 @@ def randint(
     **layout: Any,
 ) -> Tensor:
     """Whole numbers from low (0 unless given) to high - 1."""
+    _known(layout)
     if size is None:
         low, high, size = 0, low, high
     if low >= high:
@@ -283,6 +327,7 @@ def randperm(
     n: int, *, generator: Source = None, dtype: Any = None, device: str = "cpu", **layout: Any
 ) -> Tensor:
     """0 … n - 1 in random order."""
+    _known(layout)
     if n < 0:
         raise ConfigError(f"n is {n}; allowed: at least 0")
     array = (generator or default_generator()).permutation(n).astype(dtype or np.int64)
@@ -356,6 +401,7 @@ def normal(
     **layout: Any,
 ) -> Tensor:
     """Normal numbers around mean, with the standard deviation std."""
+    _known(layout)
     low = std.data.min(initial=0) if isinstance(std, Tensor) else std
     if low < 0:
         raise ConfigError(f"std is {low}; allowed: at least 0")
@@ -369,6 +415,3 @@ def normal(
         tuple(shape), dtype=dtype or (np.float32 if like is None else like.dtype)
     )
     return Tensor(drawn) * std + mean
-
-
-_ = FUNCTIONS

@@ -48,6 +48,12 @@ def function(name: str, *, many: str = "") -> Callable[[Callable[..., Any]], Cal
     return declare
 
 
+def alias(*names: str, of: str) -> None:
+    """Make a function public under further names, by which its errors are known then."""
+    for name in names:
+        function(name)(FUNCTIONS[of].__wrapped__)  # type: ignore[attr-defined]
+
+
 def publish(**functions: Callable[..., Any]) -> None:
     """Make functions public under their keywords, with the names of their errors."""
     for name, body in functions.items():

@@ -10,7 +10,7 @@ import numpy as np
 
 from azuraforge.engine import tape
 from azuraforge.engine.device import module_of
-from azuraforge.engine.functions.function import FUNCTIONS, axis_of, function, tensor_of
+from azuraforge.engine.functions.function import FUNCTIONS, alias, axis_of, function, tensor_of
 from azuraforge.engine.functions.reduce import unsqueezed
 from azuraforge.engine.functions.shape import movedim, ravel
 from azuraforge.engine.ops import elementwise, rounding, scan
@@ -332,6 +332,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor) and value.ndim:
         raise ShapeError(f"value has shape {value.shape}; allowed: a number")
     y = rounding.where(_mask(mask), value, input)
+    if y.dtype.kind == "c" != input.dtype.kind:
+        raise DTypeError(f"value is {value}; allowed for {input.dtype}: real numbers")
     return y if y.dtype == input.dtype else y.to(input.dtype)
 
 
@@ -369,7 +371,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return Tensor(xp.stack(found, -1)[:, : input.ndim])
 
 
-FUNCTIONS["argwhere"] = FUNCTIONS["nonzero"]
+alias("argwhere", of="nonzero")
 
 
 def _triangle(name: str, keep: Any) -> Any:
@@ -409,7 +411,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return getitem(plane, index=(..., *_diagonal_places(plane, offset)))
 
 
-FUNCTIONS["diagonal_copy"] = FUNCTIONS["diagonal"]
+alias("diagonal_copy", of="diagonal")
 
 
 @function("linalg.diagonal")
@@ -514,7 +516,7 @@ def as_strided(
     return getitem(ravel(input), index=module_of(input.data).asarray(at))
 
 
-FUNCTIONS["as_strided_copy"] = FUNCTIONS["as_strided"]
+alias("as_strided_copy", of="as_strided")
 
 
 @function("as_strided_scatter")

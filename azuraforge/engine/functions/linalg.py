@@ -11,6 +11,7 @@ import numpy as np
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import (
     FUNCTIONS,
+    alias,
     axes_of,
     axis_of,
     function,
@@ -46,7 +47,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     return products.matmul(input, other)
 
 
-FUNCTIONS["linalg.matmul"] = FUNCTIONS["matmul"]
+alias("linalg.matmul", of="matmul")
 
 
 def _product(name: str, left: int, right: int, text: str) -> Any:
@@ -78,7 +79,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return products.matmul(input, tensor)
 
 
-FUNCTIONS["vdot"] = FUNCTIONS["dot"]
+alias("vdot", of="dot")
 
 
 @function("linalg.vecdot")
@@ -103,7 +104,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return unsqueezed(input, 1) * vec2
 
 
-FUNCTIONS["ger"] = FUNCTIONS["outer"]
+alias("ger", of="outer")
 
 
 def _plus(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
@@ -315,7 +316,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     return y
 
 
-FUNCTIONS["matrix_power"] = FUNCTIONS["linalg.matrix_power"]
+alias("matrix_power", of="linalg.matrix_power")
 
 
 def _constant(y: Tensor, x: Tensor) -> Tensor:
@@ -333,7 +334,7 @@ def matrix_exp(A: Tensor) -> Tensor:
     return linalg.matrix_exp(A)
 
 
-FUNCTIONS["linalg.matrix_exp"] = FUNCTIONS["matrix_exp"]
+alias("linalg.matrix_exp", of="matrix_exp")
 
 
 @function("linalg.inv")
@@ -342,7 +343,7 @@ def inv(A: Tensor) -> Tensor:
     return linalg.inv(A)
 
 
-FUNCTIONS["inverse"] = FUNCTIONS["linalg.inv"]
+alias("inverse", of="linalg.inv")
 
 
 class WithInfo(NamedTuple):
@@ -457,7 +458,7 @@ def det(A: Tensor) -> Tensor:
     return linalg.det(A)
 
 
-FUNCTIONS["det"] = FUNCTIONS["linalg.det"]
+alias("det", of="linalg.det")
 
 
 class SignLogDet(NamedTuple):
@@ -473,7 +474,7 @@ def slogdet(A: Tensor) -> SignLogDet:
     return SignLogDet(*linalg.slogdet(A))
 
 
-FUNCTIONS["slogdet"] = FUNCTIONS["linalg.slogdet"]
+alias("slogdet", of="linalg.slogdet")
 
 
 @function("logdet")
@@ -839,7 +840,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     return y if tau.shape[-1] else _constant(y, A)
 
 
-FUNCTIONS["orgqr"] = FUNCTIONS["linalg.householder_product"]
+alias("orgqr", of="linalg.householder_product")
 
 
 @function("ormqr")
@@ -850,6 +851,8 @@ def ormqr(
     m = input.shape[-2]
     if not left:
         return adjoint(ormqr(input, tau, adjoint(other), True, not transpose))
+    if tau.shape[-1] != min(m, input.shape[-1]):
+        raise ShapeError(f"input {input.shape}, tau {tau.shape}; allowed: one per reflection")
     if other.shape[-2] != m:
         raise ShapeError(f"input {input.shape}, other {other.shape}; allowed: sizes that fit")
     low = tril(input, -1) + Tensor(np.eye(*input.shape[-2:], dtype=input.dtype))

@@ -8,20 +8,35 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import module_of
-from azuraforge.engine.functions.function import FUNCTIONS, axis_of, function, publish, tensor_of
+from azuraforge.engine.functions.function import (
+    FUNCTIONS,
+    alias,
+    axis_of,
+    function,
+    publish,
+    tensor_of,
+)
 from azuraforge.engine.ops import OPS, activation, elementwise, exponential, rounding, special
 from azuraforge.engine.ops.op import Op
 from azuraforge.engine.ops.shape import cast
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 
+NUMBERLESS = frozenset(  # of two tensors; a number is none, as in PyTorch
+    """
+    maximum minimum fmax fmin atan2 hypot logaddexp logaddexp2 logical_and logical_or logical_xor
+    """.split()
+)
+
 
 def _checked(op: Op) -> Any:
     """The op, for a Tensor among its operands."""
 
     def call(*operands: Any) -> Any:
-        if not any(isinstance(x, Tensor) for x in operands):
-            tensor_of(operands[0] if operands else None)
+        if operands:
+            tensor_of(operands[0])
+        if op.name in NUMBERLESS:
+            tensor_of(operands[1], "other")
         return op(*operands)
 
     call.__doc__ = op.text
@@ -42,13 +57,13 @@ publish(
         """.split()
     }
 )
-for alias, name in {
+for other, name in {
     "absolute": "abs", "negative": "neg", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
     "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "sgn": "sign",
     "fix": "trunc", "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le",
     "not_equal": "ne",
 }.items():  # fmt: skip
-    FUNCTIONS[alias] = FUNCTIONS[name]
+    alias(other, of=name)
 
 
 def _scaled(alpha: Any, other: Any, like: Any) -> Any:
@@ -61,9 +76,15 @@ def _scaled(alpha: Any, other: Any, like: Any) -> Any:
     return other if alpha == 1 else elementwise.mul(other, alpha)
 
 
+def _one_tensor(input: Any, other: Any) -> None:
+    if not isinstance(other, Tensor):
+        tensor_of(input)
+
+
 @function("add")
 def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """input + alpha other."""
+    _one_tensor(input, other)
     return elementwise.add(input, _scaled(alpha, other, input))
 
 
@@ -79,12 +100,14 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
 @function("rsub")
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """other - alpha input."""
+    tensor_of(input)
     return sub(other, input, alpha=alpha)
 
 
 @function("div")
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other, then rounded down ("floor"), towards zero ("trunc"), or not."""
+    _one_tensor(input, other)
     if rounding_mode is None:
         return elementwise.div(input, other)
     if rounding_mode not in ("floor", "trunc"):
@@ -107,8 +130,8 @@ def _wide(x: Tensor) -> Tensor:
     return cast(x, dtype=np.float64)
 
 
-FUNCTIONS["divide"] = FUNCTIONS["div"]
-FUNCTIONS["subtract"] = FUNCTIONS["sub"]
+alias("divide", of="div")
+alias("subtract", of="sub")
 
 
 @function("true_divide")
@@ -126,21 +149,24 @@ def floor_divide(input: Any, other: Any) -> Tensor:
 @function("mul")
 def mul(input: Any, other: Any) -> Tensor:
     """input times other."""
+    _one_tensor(input, other)
     return elementwise.mul(input, other)
 
 
-FUNCTIONS["multiply"] = FUNCTIONS["mul"]
+alias("multiply", of="mul")
 
 
 @function("pow")
 def pow(input: Any, exponent: Any) -> Tensor:
     """input to the power of exponent."""
+    _one_tensor(input, exponent)
     return elementwise.pow(input, exponent)
 
 
 @function("float_power")
 def float_power(input: Any, exponent: Any) -> Tensor:
     """pow in float64."""
+    _one_tensor(input, exponent)
     wide = [_wide(x) if isinstance(x, Tensor) else x for x in (input, exponent)]
     return elementwise.pow(*wide)
 
@@ -165,7 +191,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return rounding.clamp(input, min, max)
 
 
-FUNCTIONS["clip"] = FUNCTIONS["clamp"]
+alias("clip", of="clamp")
 
 
 @function("clamp_min")
@@ -241,18 +267,20 @@ def nan_to_num(
 @function("ldexp")
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input times 2 to the power of other."""
-    return input * elementwise.pow(2.0, tensor_of(other, "other"))
+    return tensor_of(input) * elementwise.pow(2.0, tensor_of(other, "other"))
 
 
 @function("xlogy")
 def xlogy(input: Any, other: Any) -> Tensor:
     """input log(other), 0 where input is 0."""
+    _one_tensor(input, other)
     return exponential.xlogy(input, other)
 
 
 @function("special.xlog1py")
 def xlog1py(input: Any, other: Any) -> Tensor:
     """input log(1 + other), 0 where input is 0."""
+    _one_tensor(input, other)
     return exponential.xlog1py(input, other)
 
 
@@ -308,6 +336,11 @@ def _whole(name: str) -> None:
                   "bitwise_right_shift": "right_shift"}.get(name, name)  # fmt: skip
 
     def call(*operands: Any) -> Tensor:
+        if name in ("gcd", "lcm"):
+            for x in operands:
+                tensor_of(x)
+        if not any(isinstance(x, Tensor) for x in operands):
+            tensor_of(operands[0])
         arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
         kinds = [np.asarray(x).dtype if not hasattr(x, "dtype") else x.dtype for x in arrays]
         if any(kind.kind not in "biu" for kind in kinds):
@@ -370,13 +403,13 @@ def ndtri(input: Tensor) -> Tensor:
 
 for _name in "i0 i0e i1 i1e erfcx log_ndtr entr".split():
     function(f"special.{_name}")(_checked(OPS[_name]))
-FUNCTIONS["i0"] = FUNCTIONS["special.i0"]
-FUNCTIONS["special.polygamma"] = FUNCTIONS["polygamma"]
+alias("i0", of="special.i0")
+alias("special.polygamma", of="polygamma")
 for _name in "erf erfc erfinv exp2 expm1 log1p logit digamma sinc xlogy round".split():
-    FUNCTIONS[f"special.{_name}"] = FUNCTIONS[_name]
-FUNCTIONS["special.expit"] = FUNCTIONS["sigmoid"]
-FUNCTIONS["special.psi"] = FUNCTIONS["digamma"]
-FUNCTIONS["special.gammaln"] = FUNCTIONS["lgamma"]
+    alias(f"special.{_name}", of=_name)
+alias("special.expit", of="sigmoid")
+alias("special.psi", of="digamma")
+alias("special.gammaln", of="lgamma")
 
 
 def _typed(input: Tensor, dtype: Any) -> Tensor:
@@ -404,7 +437,7 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
 
 for _name in ("softmax", "log_softmax"):
-    FUNCTIONS[f"special.{_name}"] = FUNCTIONS[_name]
+    alias(f"special.{_name}", of=_name)
 
 
 @function("dist")

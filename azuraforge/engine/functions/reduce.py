@@ -9,6 +9,7 @@ import numpy as np
 
 from azuraforge.engine.functions.function import (
     FUNCTIONS,
+    alias,
     axes_of,
     axis_of,
     function,
@@ -201,9 +202,9 @@ def _placed(x: Tensor, places: Tensor, axis: int, keepdim: bool) -> Found:
 def _extreme(name: str, op: Any, place: Any, binary: Any) -> Any:
     def call(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
         other = dim if isinstance(dim, Tensor) else other
-        if other is not None:
-            return binary(input, other)
         x = tensor_of(input)
+        if other is not None:
+            return binary(x, tensor_of(other, "other"))
         if dim is None:
             return op(x, axis=tuple(range(x.ndim)))
         axis = axis_of(dim, x.ndim)
@@ -534,7 +535,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
     return reduce.sum(_trapezoids(y, x, dx, axis), axis=axis - y.ndim)
 
 
-FUNCTIONS["trapz"] = FUNCTIONS["trapezoid"]
+alias("trapz", of="trapezoid")
 
 
 @function("cumulative_trapezoid")

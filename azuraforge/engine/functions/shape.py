@@ -12,6 +12,7 @@ import numpy as np
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import (
     FUNCTIONS,
+    alias,
     axes_of,
     axis_of,
     function,
@@ -46,8 +47,8 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     return layout.reshape(input, shape=other.shape)
 
 
-FUNCTIONS["view_as"] = FUNCTIONS["reshape_as"]
-FUNCTIONS["view_copy"] = FUNCTIONS["view"]
+alias("view_as", of="reshape_as")
+alias("view_copy", of="view")
 
 
 @function("ravel")
@@ -99,9 +100,8 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return permute(input, dims=tuple(dims))
 
 
-for _name in ("swapaxes", "swapdims", "transpose_copy"):
-    FUNCTIONS[_name] = FUNCTIONS["transpose"]
-FUNCTIONS["permute_copy"] = FUNCTIONS["permute"]
+alias("swapaxes", "swapdims", "transpose_copy", of="transpose")
+alias("permute_copy", of="permute")
 
 
 @function("t")
@@ -112,7 +112,7 @@ def t(input: Tensor) -> Tensor:
     return permute(input, dims=tuple(reversed(range(input.ndim))))
 
 
-FUNCTIONS["t_copy"] = FUNCTIONS["t"]
+alias("t_copy", of="t")
 
 
 @function("adjoint")
@@ -136,7 +136,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     return permute(input, dims=tuple(dims))
 
 
-FUNCTIONS["moveaxis"] = FUNCTIONS["movedim"]
+alias("moveaxis", of="movedim")
 
 
 @function("squeeze")
@@ -150,7 +150,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     return layout.reshape(input, shape=kept)
 
 
-FUNCTIONS["squeeze_copy"] = FUNCTIONS["squeeze"]
+alias("squeeze_copy", of="squeeze")
 
 
 @function("unsqueeze")
@@ -159,7 +159,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return unsqueezed(input, axis_of(dim, input.ndim + 1))
 
 
-FUNCTIONS["unsqueeze_copy"] = FUNCTIONS["unsqueeze"]
+alias("unsqueeze_copy", of="unsqueeze")
 
 
 @function("expand", many="size")
@@ -168,8 +168,8 @@ def expanded(input: Tensor, *sizes: Any) -> Tensor:
     return expand(input, shape=sizes_of(sizes))
 
 
-FUNCTIONS["broadcast_to"] = FUNCTIONS["expand"]
-FUNCTIONS["expand_copy"] = FUNCTIONS["expand"]
+alias("broadcast_to", of="expand")
+alias("expand_copy", of="expand")
 
 
 @function("expand_as")
@@ -217,7 +217,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return layout.cat(*_alike(given), axis=axis)
 
 
-FUNCTIONS["concat"] = FUNCTIONS["concatenate"] = FUNCTIONS["cat"]
+alias("concat", "concatenate", of="cat")
 
 
 @function("stack")
@@ -262,7 +262,7 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
     return cat([_at_least(2, x) for x in _several((tensors,))], 0)
 
 
-FUNCTIONS["row_stack"] = FUNCTIONS["vstack"]
+alias("row_stack", of="vstack")
 
 
 @function("dstack")
@@ -308,8 +308,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     return _cut(tensor, ends, axis)
 
 
-for _name in ("unsafe_split", "split_with_sizes", "split_with_sizes_copy"):
-    FUNCTIONS[_name] = FUNCTIONS["split"]
+alias("unsafe_split", "split_with_sizes", "split_with_sizes_copy", of="split")
 
 
 @function("chunk")
@@ -325,7 +324,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, step, dim)
 
 
-FUNCTIONS["unsafe_chunk"] = FUNCTIONS["chunk"]
+alias("unsafe_chunk", of="chunk")
 
 
 @function("tensor_split")
@@ -377,7 +376,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(select(input, axis, i) for i in range(input.shape[axis]))
 
 
-FUNCTIONS["unbind_copy"] = FUNCTIONS["unbind"]
+alias("unbind_copy", of="unbind")
 
 
 @function("select")
@@ -400,6 +399,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     axis = axis_of(dim, input.ndim)
     if not input.ndim:
         raise ShapeError("input has shape (); allowed: at least one dimension")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.kind not in "iu"):
+        raise DTypeError(f"start is {start.dtype} {start.shape}; allowed: a whole number")
     begin = int(start.item()) if isinstance(start, Tensor) else start
     size = input.shape[axis]
     begin = begin + size if begin < 0 else begin
@@ -408,7 +409,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return _piece(input, axis, begin, begin + length)
 
 
-FUNCTIONS["narrow_copy"] = FUNCTIONS["narrow"]
+alias("narrow_copy", of="narrow")
 
 
 @function("flip", many="dims")
@@ -446,8 +447,10 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     axes = dims if isinstance(dims, list | tuple) else (dims,)
     if len(axes) != len(steps):
         raise ShapeError(f"shifts {shifts}, dims {dims}; allowed: as many shifts as dims")
+    if not input.ndim:
+        raise ShapeError(f"dims {dims} of shape (); allowed: none")
     axes = tuple(axis_of(d, input.ndim) for d in axes)
-    return layout.roll(input, shifts=tuple(steps), axes=axes) if input.ndim else input * 1
+    return layout.roll(input, shifts=tuple(steps), axes=axes)
 
 
 @function("rot90")
@@ -517,7 +520,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return y if input.ndim else layout.reshape(y, shape=(size,))
 
 
-FUNCTIONS["unfold_copy"] = FUNCTIONS["unfold"]
+alias("unfold_copy", of="unfold")
 
 
 def _pad_places(mode: str, size: int, before: int, after: int) -> Any:
@@ -637,8 +640,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     return layout.clone(tensor_of(input))
 
 
-for _name in ("contiguous", "alias_copy"):
-    FUNCTIONS[_name] = FUNCTIONS["clone"]
+alias("contiguous", "alias_copy", of="clone")
 
 
 @function("sum_to_size", many="size")
