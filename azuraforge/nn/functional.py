@@ -1,3 +1,3 @@
-"""Functions of tensors; written in engine/nn/functional.py."""
+"""Functions of tensors; written in engine/nn/functional/."""
 
 from azuraforge.engine.nn.functional import *

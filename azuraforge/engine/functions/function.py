@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import AzuraForgeError, DTypeError, ShapeError
 
+F = TypeVar("F", bound=Callable[..., Any])
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # by dotted name, filled at import
 
 
-def function(name: str, *, many: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def function(name: str, *, many: str = "") -> Callable[[F], F]:
     """Make a function public under a name, dotted for those of a namespace.
 
     `many` is the keyword for what else is given one by one: flip(x, 0, 1), flip(x, dims=(0, 1)).
     """
 
-    def declare(body: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(body: F) -> F:
         @wraps(body)
         def call(*args: Any, **options: Any) -> Any:
             if many in options:
@@ -43,7 +44,7 @@ def function(name: str, *, many: str = "") -> Callable[[Callable[..., Any]], Cal
         if name in FUNCTIONS:
             raise TypeError(f"function {name} is declared twice")
         FUNCTIONS[name] = call
-        return call
+        return cast(F, call)
 
     return declare
 

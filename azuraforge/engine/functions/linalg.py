@@ -501,8 +501,8 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
         q, r = np.linalg.qr(A.data, mode="complete")
         return QR(Tensor(q), Tensor(r))
     if m >= n:
-        q, r = linalg.qr(A)
-    else:
+        full = np.linalg.qr(A.data, mode="complete")
+        return QR(Tensor(full.Q), Tensor(full.R))
         q, left = linalg.qr(getitem(A, index=(..., slice(0, m))))
         r = cat([left, adjoint(q) @ getitem(A, index=(..., slice(m, n)))], -1)
     return QR(Tensor(np.zeros((0,), A.dtype)) if mode == "r" else q, r)

@@ -1,94 +1,15 @@
 """Layers under PyTorch's names, with its constructor arguments and state_dict keys."""
 
-from azuraforge.engine.nn import functional, init, utils
-from azuraforge.engine.nn.activation import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    Dropout,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Mish,
-    PReLU,
-    ReLU,
-    ReLU6,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softmax2d,
-    Softmin,
-    Softplus,
-    Softshrink,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-    Threshold,
-)
-from azuraforge.engine.nn.container import ModuleList, Sequential
-from azuraforge.engine.nn.conv import AdaptiveAvgPool2d, Conv1d, Conv2d, MaxPool2d
-from azuraforge.engine.nn.flatten import Flatten, Identity, Unflatten
-from azuraforge.engine.nn.linear import Linear
-from azuraforge.engine.nn.module import Buffer, Module, Parameter
-from azuraforge.engine.nn.norm import BatchNorm1d, BatchNorm2d, LayerNorm
-from azuraforge.engine.nn.rnn import GRU, LSTM
-from azuraforge.engine.nn.sparse import Embedding
-
-__all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "GLU",
-    "GRU",
-    "LSTM",
-    "SELU",
-    "AdaptiveAvgPool2d",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "Buffer",
-    "Conv1d",
-    "Conv2d",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "Identity",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MaxPool2d",
-    "Mish",
-    "Module",
-    "ModuleList",
-    "PReLU",
-    "Parameter",
-    "ReLU",
-    "ReLU6",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-    "Unflatten",
-    "functional",
-    "init",
-    "utils",
-]
+from azuraforge.engine.nn import functional as functional
+from azuraforge.engine.nn import init as init
+from azuraforge.engine.nn import utils as utils
+from azuraforge.engine.nn.activation import *
+from azuraforge.engine.nn.container import *
+from azuraforge.engine.nn.conv import *
+from azuraforge.engine.nn.flatten import *
+from azuraforge.engine.nn.linear import *
+from azuraforge.engine.nn.module import *
+from azuraforge.engine.nn.norm import *
+from azuraforge.engine.nn.pool import *
+from azuraforge.engine.nn.rnn import *
+from azuraforge.engine.nn.sparse import *

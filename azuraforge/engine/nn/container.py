@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from azuraforge.engine.nn.module import Module
 
+__all__ = ["ModuleList", "Sequential"]
+
 
 class ModuleList(Module):
     """Modules in a row, to be called one by one; their names are their numbers."""

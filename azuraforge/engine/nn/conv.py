@@ -1,4 +1,4 @@
-"""Layers over series and images: convolution and pooling."""
+"""Convolution over series and images."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import math
 import numpy as np
 
 from azuraforge.engine.nn import functional, init
-from azuraforge.engine.nn.functional import Pair, pair
+from azuraforge.engine.nn.functional.size import Pair, pair
 from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
+
+__all__ = ["Conv1d", "Conv2d"]
 
 
 class Convolution(Module):
@@ -96,38 +98,3 @@ class Conv2d(Convolution):
     def extra_repr(self) -> str:
         out, channels, *_ = self.weight.shape
         return f"{channels}, {out}, kernel_size={self.kernel_size}, stride={self.stride}"
-
-
-class MaxPool2d(Module):
-    """The largest element under each place of the kernel."""
-
-    def __init__(
-        self,
-        kernel_size: int | Pair,
-        stride: int | Pair | None = None,
-        padding: int | Pair = 0,
-    ) -> None:
-        super().__init__()
-        self.kernel_size = pair(kernel_size)
-        self.stride = self.kernel_size if stride is None else pair(stride)
-        self.padding = pair(padding)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.max_pool2d(x, self.kernel_size, self.stride, self.padding)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}"
-
-
-class AdaptiveAvgPool2d(Module):
-    """Means over equal parts of the image, as many as `output_size`; None keeps the size."""
-
-    def __init__(self, output_size: int | tuple[int | None, int | None]) -> None:
-        super().__init__()
-        self.output_size = output_size
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.adaptive_avg_pool2d(x, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"

@@ -9,6 +9,8 @@ from azuraforge.engine.nn.module import Module
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ShapeError
 
+__all__ = ["Flatten", "Identity", "Unflatten"]
+
 
 class Identity(Module):
     """Its input, whatever it was made with."""

@@ -11,6 +11,8 @@ from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
 
+__all__ = ["Linear"]
+
 
 class Linear(Module):
     """y = x Wᵀ + b.

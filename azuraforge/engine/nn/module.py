@@ -11,6 +11,8 @@ from azuraforge.engine.device import Array, device_of, put
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 
+__all__ = ["Buffer", "Module", "Parameter"]
+
 
 class Parameter(Tensor):
     """A tensor that a module trains."""

@@ -13,6 +13,8 @@ from azuraforge.engine.nn.module import Buffer, Module, Parameter
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ShapeError
 
+__all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm"]
+
 
 class LayerNorm(Module):
     """y = (x - mean) / √(variance + eps) * weight + bias, over the last axes of each sample.

@@ -16,6 +16,8 @@ from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ShapeError
 
+__all__ = ["GRU", "LSTM"]
+
 States = tuple[Tensor, ...]
 
 

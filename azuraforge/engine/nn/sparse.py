@@ -10,6 +10,8 @@ from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
 
+__all__ = ["Embedding"]
+
 
 class Embedding(Module):
     """A learned row per number.

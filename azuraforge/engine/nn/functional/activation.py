@@ -1,34 +1,81 @@
-"""Activations as functions of tensors, made of ops; `functional` gives them out."""
+"""Activations."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from azuraforge.engine.ops import activation, exponential, rounding
+from azuraforge.engine.ops import activation, elementwise, exponential, rounding
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 
 __all__ = [
     "celu",
     "elu",
+    "gelu",
     "glu",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "leaky_relu",
+    "log_softmax",
     "logsigmoid",
     "mish",
     "prelu",
+    "relu",
     "relu6",
     "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
     "softmin",
     "softplus",
     "softshrink",
     "softsign",
+    "tanh",
     "tanhshrink",
     "threshold",
 ]
+
+
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0)."""
+    return cast(Tensor, elementwise.relu(x))
+
+
+def tanh(x: Tensor) -> Tensor:
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    return x.tanh()
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x))."""
+    return x.sigmoid()
+
+
+def silu(x: Tensor) -> Tensor:
+    """x / (1 + exp(-x)). Source: Elfwing, Uchibe and Doya (2018); also known as swish."""
+    return cast(Tensor, activation.silu(x))
+
+
+def gelu(x: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
+    """x Φ(x), with Φ the normal distribution function, or its approximation by tanh.
+
+    Source: Hendrycks and Gimpel (2016), Gaussian error linear units.
+    """
+    if approximate not in ("none", "tanh"):
+        raise ConfigError(f"gelu: approximate is {approximate!r}; allowed: 'none', 'tanh'")
+    return cast(Tensor, activation.gelu(x) if approximate == "none" else activation.gelu_tanh(x))
+
+
+def softmax(x: Tensor, dim: int) -> Tensor:
+    """exp(x) / Σ exp(x), summed along `dim`."""
+    return cast(Tensor, activation.softmax(x, axis=dim))
+
+
+def log_softmax(x: Tensor, dim: int) -> Tensor:
+    """x - log Σ exp(x), summed along `dim`."""
+    return cast(Tensor, activation.log_softmax(x, axis=dim))
 
 
 def hardtanh(x: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:

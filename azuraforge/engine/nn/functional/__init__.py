@@ -1,0 +1,11 @@
+"""Functions of tensors, under PyTorch's names."""
+
+from azuraforge.engine.nn.functional.activation import *
+from azuraforge.engine.nn.functional.attention import *
+from azuraforge.engine.nn.functional.conv import *
+from azuraforge.engine.nn.functional.dropout import *
+from azuraforge.engine.nn.functional.linear import *
+from azuraforge.engine.nn.functional.loss import *
+from azuraforge.engine.nn.functional.norm import *
+from azuraforge.engine.nn.functional.pool import *
+from azuraforge.engine.nn.functional.sparse import *
