@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from azuraforge import amp, data, fft, linalg, nn, optim, special
+    from azuraforge import amp, autograd, data, fft, linalg, nn, optim, special
     from azuraforge.actors.connect import connect
     from azuraforge.actors.predictor import Predictor
     from azuraforge.actors.registry import Registry
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from azuraforge.engine import Tensor, manual_seed, no_grad, set_threads, tensor
     from azuraforge.engine.capture import capture
     from azuraforge.engine.frozen import freeze
+    from azuraforge.engine.higher import grad
+    from azuraforge.engine.modes import (
+        enable_grad,
+        inference_mode,
+        is_grad_enabled,
+        set_grad_enabled,
+    )
     from azuraforge.engine.ops.fuse import fuse
     from azuraforge.schema.specs import RunSpec, StudySpec
 
@@ -29,6 +36,11 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "capture": "azuraforge.engine.capture",
     "freeze": "azuraforge.engine.frozen",
     "fuse": "azuraforge.engine.ops.fuse",
+    "grad": "azuraforge.engine.higher",
+    "enable_grad": "azuraforge.engine.modes",
+    "inference_mode": "azuraforge.engine.modes",
+    "is_grad_enabled": "azuraforge.engine.modes",
+    "set_grad_enabled": "azuraforge.engine.modes",
     "manual_seed": "azuraforge.engine",
     "no_grad": "azuraforge.engine",
     "set_threads": "azuraforge.engine",
@@ -41,12 +53,17 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "RunSpec": "azuraforge.schema.specs",
     "StudySpec": "azuraforge.schema.specs",
 }
-_MODULES = {"amp", "data", "fft", "linalg", "nn", "optim", "special"}
+_MODULES = {"amp", "autograd", "data", "fft", "linalg", "nn", "optim", "special"}
 
 __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "Tensor",
     "tensor",
+    "grad",
     "no_grad",
+    "enable_grad",
+    "inference_mode",
+    "set_grad_enabled",
+    "is_grad_enabled",
     "manual_seed",
     "set_threads",
     "capture",
@@ -55,6 +72,7 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "nn",
     "optim",
     "amp",
+    "autograd",
     "data",
     "linalg",
     "fft",

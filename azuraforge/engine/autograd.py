@@ -1,45 +1,63 @@
 """The graph that ops leave behind, walked backwards without recursion.
 
 Every op applied to a Tensor that needs a gradient leaves a Node: the op, what its gradients want,
-and the nodes its operands came from. `backward` counts how often each node is used, then takes
-nodes whose users are all done; leaves collect what reaches them in `.grad`.
+and the nodes its operands came from. A walk counts how often each node is used, then takes
+nodes whose users are all done; leaves collect what reaches them in `.grad`, unless the walk has
+a goal: then the gradients of the goal's tensors are what it gives, and nothing else is touched.
+A walk that records goes the same way with Tensors for arrays (recorded.py), and leaves a graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from azuraforge.engine import tape
+from azuraforge.engine import tape, versions
 from azuraforge.engine.device import Array, module_of
+from azuraforge.engine.modes import (
+    detect_anomaly,
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_watched,
+    no_grad,
+    set_grad_enabled,
+)
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.op import Op, Shape
 from azuraforge.engine.ops.order import as_given
+from azuraforge.engine.place import line_of_user
 from azuraforge.errors import GradientError, NonFiniteError, ShapeError
 
 if TYPE_CHECKING:
     from azuraforge.engine.tensor import Tensor
 
-Source = tuple["Node | Tensor", int]  # a node and which of its outputs, or a leaf
+__all__ = [
+    "Node",
+    "detect_anomaly",
+    "enable_grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]
 
-_records: ContextVar[bool] = ContextVar("azuraforge_records", default=True)
-_watches: ContextVar[bool] = ContextVar("azuraforge_watches", default=False)
+Source = tuple["Node | Tensor", int]  # a node and which of its outputs, or a leaf
+Hook = Callable[["Tensor"], "Tensor | None"]
 
 
 class Node:
     """One applied op; `sources[i]` is where operand i came from, None if it needs no gradient."""
 
-    __slots__ = ("how", "kept", "op", "shapes", "sources", "types")
+    __slots__ = ("hooks", "how", "kept", "line", "op", "shapes", "sources", "time", "types")
 
     def __init__(
         self,
         op: Op,
         how: Implementation,
-        sources: list[Source | None],
+        sources: Sequence[Source | None],
         arrays: Sequence[Array],
         outputs: Sequence[Array],
         attributes: tuple[Any, ...],
@@ -49,52 +67,89 @@ class Node:
         self.sources = sources
         self.shapes = [a.shape if hasattr(a, "shape") else () for a in arrays]
         self.types = [(y.shape, y.dtype) for y in outputs]
+        self.hooks: dict[int, dict[int, Hook]] | None = None  # by output, then by handle
+        self.time = versions.now[0]
+        self.line = line_of_user() if is_watched() else None
         row = (
             *op.operands(arrays), *outputs, *attributes,
             *op.operands(self.shapes), *(shape for shape, _ in self.types),
         )  # fmt: skip
         self.kept: tuple[Any, ...] | None = how.keep(row)
 
+    @property
+    def name(self) -> str:
+        return self.op.name
 
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Within the block, ops leave no graph behind."""
-    token = _records.set(False)
-    try:
-        yield
-    finally:
-        _records.reset(token)
+    @property
+    def returned(self) -> int:
+        return self.op.returned
+
+    @property
+    def conjugates(self) -> bool:
+        """Whether gradients of complex outputs want the conjugates, and are conjugates."""
+        return self.op.is_holomorphic
+
+    @property
+    def summed(self) -> Sequence[int]:
+        """The operands whose gradients are added to an array that is given."""
+        return self.how.summed
+
+    def fills(self, place: int) -> bool:
+        """Whether the gradient of an operand is written into a buffer made for it alone."""
+        return self.how.fills(place)
+
+    def gradients(
+        self, xp: Any, needs: Sequence[bool], outer: Sequence[Array], sums: Mapping[int, Array]
+    ) -> Sequence[Array | None]:
+        """The gradient of each needed operand, from those of the outputs.
+
+        Raises: GradientError if the graph was used up, or what it kept changed in place.
+        """
+        return self.how.input_gradients(xp, needs, outer, self.usable(), self.shapes, sums)
+
+    def recorded_gradients(self, needs: Sequence[bool], outer: Sequence[Any]) -> Sequence[Any]:
+        """As `gradients`, of Tensors and leaving a graph."""
+        from azuraforge.engine import higher  # here: it builds on this module
+
+        return higher.recorded_gradients(self, needs, outer)
+
+    def usable(self) -> tuple[Any, ...]:
+        """What was kept for the gradients. Raises: GradientError as `gradients` does."""
+        if self.kept is None:
+            raise GradientError(
+                f"backward: the graph through {self.name} was used up by an earlier backward(); "
+                "pass retain_graph=True to that one to go through it again"
+            )
+        if versions.now[0] != self.time:
+            for name, value in zip(self.how.kept, self.kept, strict=True):
+                self.check_unchanged(name, value)
+        return self.kept
+
+    def check_unchanged(self, name: str, value: Any) -> None:
+        """Raise GradientError if an array that was kept changed in place since."""
+        for array in value if isinstance(value, tuple) else (value,):
+            by = versions.changed_since(array, self.time) if hasattr(array, "dtype") else None
+            if by is not None:
+                raise GradientError(
+                    f"backward: {self.name} kept its {name}, a tensor of shape {array.shape}, for "
+                    f"its gradient, and {by} changed it in place since; change a copy instead, or "
+                    "after backward()"
+                )
 
 
-def is_grad_enabled() -> bool:
-    """Whether ops on Tensors that need gradients are recorded."""
-    return _records.get()
-
-
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
-    """Within the block, the first op that makes NaN or Inf raises NonFiniteError and is named."""
-    token = _watches.set(True)
-    try:
-        yield
-    finally:
-        _watches.reset(token)
-
-
-def is_watched() -> bool:
-    """Whether what ops make is to be checked."""
-    return _watches.get()
-
-
-def check_finite(name: str, results: Sequence[Array], shapes: Sequence[Shape]) -> None:
+def check_finite(
+    name: str, results: Sequence[Array], shapes: Sequence[Shape], line: str | None = None
+) -> None:
     """Raise NonFiniteError if the op made a number that is not finite."""
     for result in results:
-        bad = result.size - int(np.isfinite(result).sum()) if result.dtype.kind == "f" else 0
+        if result.dtype.kind != "f" or np.isfinite(result.sum()):
+            continue  # one pass and no array made: a sum is finite only where all numbers are
+        bad = result.size - int(np.isfinite(result).sum())
         if bad:
             given = ", ".join(map(str, shapes))
             raise NonFiniteError(
-                f"{name} made {bad} of {result.size} numbers NaN or Inf (operands {given}); "
-                "it is the first op that did"
+                f"{name} made {bad} of {result.size} numbers NaN or Inf (operands {given}), at "
+                f"{line or line_of_user()}; it is the first op that did"
             )
 
 
@@ -105,52 +160,127 @@ def source(x: Tensor) -> Source | None:
     return (x if x.node is None else x.node), x.place
 
 
-def backward(root: Node, place: int, g: Array, *, retain_graph: bool = False) -> None:
-    """Add to the `.grad` of every leaf below output `place` of `root`, whose gradient is `g`.
+class Goal:
+    """The tensors whose gradients a walk is to give, and the nodes on the ways to them."""
+
+    def __init__(self, wanted: Sequence[Source], roots: Iterable[Source]) -> None:
+        self.found: dict[Source, Any] = dict.fromkeys(wanted)
+        self._wanted = set(wanted)
+        self._leads = self._leading(roots)
+
+    def wants(self, target: Source | None) -> bool:
+        """Whether a gradient is to go there: the target is wanted itself, or leads on."""
+        return target is not None and (target in self._wanted or target[0] in self._leads)
+
+    def leads(self, node: Node) -> bool:
+        return node in self._leads
+
+    def take(self, node: Node | Tensor, arrived: Sequence[Any]) -> None:
+        """Write down what arrived at a node's outputs, where it is wanted."""
+        for place, g in enumerate(arrived):
+            if (node, place) in self._wanted:
+                self.found[node, place] = g
+
+    def _leading(self, roots: Iterable[Source]) -> set[Node | Tensor]:
+        users: dict[Node | Tensor, list[Node]] = {}
+        stack = list({target[0] for target in roots})
+        seen: set[Node | Tensor] = set(stack)
+        starts: set[Node | Tensor] = set()
+        while stack:
+            node = stack.pop()
+            for target in node.sources if isinstance(node, Node) else ():
+                if target is None:
+                    continue
+                assert isinstance(node, Node)
+                users.setdefault(target[0], []).append(node)
+                if target in self._wanted:
+                    starts.add(node)
+                if target[0] not in seen:
+                    seen.add(target[0])
+                    stack.append(target[0])
+        leads, stack = set(starts), list(starts)
+        while stack:
+            for user in users.get(stack.pop(), ()):
+                if user not in leads:
+                    leads.add(user)
+                    stack.append(user)
+        return leads
+
+
+def walk(
+    roots: Sequence[tuple[Source, Any]],
+    *,
+    retain_graph: bool = False,
+    goal: Goal | None = None,
+    arrived: Arrivals | None = None,
+) -> None:
+    """Bring the gradients of the roots down to the leaves, or to a goal.
 
     Raises: GradientError if the graph was already used up; NonFiniteError in anomaly mode.
     """
-    waiting = _uses(root)
-    arrived = _Arrivals()
-    arrived.add((root, place), g, is_ours=False)
-    ready = [root]
+    arrived = Arrivals(goal) if arrived is None else arrived
+    for target, g in roots:
+        arrived.add(target, g, is_ours=False)
+    waiting = _uses([target[0] for target, _ in roots], goal)
+    ready = [node for node, uses in waiting.items() if uses == 0]
     with np.errstate(all="ignore"):
         while ready:
             node = ready.pop()
             outer = arrived.take(node)
             if outer is not None:  # else nothing above it had a gradient to give
-                _pass_on(node, outer, arrived)
+                arrived.pass_on(node, outer)
             for target in node.sources:
                 below = None if target is None else target[0]
-                if isinstance(below, Node):
+                if isinstance(below, Node) and below in waiting:
                     waiting[below] -= 1
                     if waiting[below] == 0:
                         ready.append(below)
             if not retain_graph:
                 node.kept = None
+        arrived.finish()
 
 
-class _Arrivals:
+class Arrivals:
     """Gradients on their way: for each output of a node, the sum of those that came so far.
 
     What is ours may be written to: a buffer that a gradient filled, or a sum that was made here.
+    A leaf takes what comes at once, unless it has hooks or the walk has a goal.
     """
 
-    def __init__(self) -> None:
-        self._sums: dict[Node, list[Array | None]] = {}
-        self._ours: set[tuple[Node, int]] = set()
+    def __init__(self, goal: Goal | None = None) -> None:
+        self.goal = goal
+        self.sums: dict[Node | Tensor, list[Any]] = {}
+        self._ours: set[Source] = set()
 
-    def take(self, node: Node) -> list[Array | None] | None:
-        """What arrived at the outputs of a node; None if nothing did."""
-        return self._sums.pop(node, None)
+    def take(self, node: Node | Tensor) -> list[Any] | None:
+        """What arrived at the outputs of a node, after its hooks; None if nothing did."""
+        arrived = self.sums.pop(node, None)
+        if arrived is None:
+            return None
+        if node.hooks is not None:
+            for place, hooks in node.hooks.items():
+                arrived[place] = self.hooked(arrived[place], list(hooks.values()))
+        if self.goal is not None:
+            self.goal.take(node, arrived)
+        return arrived
+
+    def hooked(self, g: Array | None, hooks: Sequence[Hook]) -> Array | None:
+        """A gradient as hooks leave it."""
+        if g is None:
+            return None
+        with no_grad():
+            for hook in hooks:
+                given = hook(_tensor(g))
+                g = g if given is None else given.data
+        return g
 
     def add(self, target: Source, g: Array, *, is_ours: bool) -> None:
         """Add a gradient to what arrived at an output of a node, or at a leaf."""
         below, output = target
-        if not isinstance(below, Node):
+        if not isinstance(below, Node) and self.goal is None and below.hooks is None:
             below.accumulate(g, is_ours=is_ours)
             return
-        sums = self._at(below)
+        sums = self.at(below)
         found = sums[output]
         if found is None:
             sums[output] = g
@@ -168,19 +298,72 @@ class _Arrivals:
     def sum_at(self, target: Source, like: Array) -> Array:
         """What arrived at a target, as an array of ours that a gradient may add itself to."""
         below, output = target
-        if not isinstance(below, Node):
+        if not isinstance(below, Node) and self.goal is None and below.hooks is None:
             return below.gradient_sum()
-        sums = self._at(below)
+        sums = self.at(below)
         found = sums[output]
         if found is None or (below, output) not in self._ours:
             self._ours.add((below, output))
-            shape, dtype = below.types[output]
+            shape, dtype = (
+                below.types[output] if isinstance(below, Node) else (below.shape, below.dtype)
+            )
             sums[output] = as_given(module_of(like), (like,), shape, dtype)
             tape.run(copy_to, sums[output], 0 if found is None else found)
         return sums[output]
 
-    def _at(self, node: Node) -> list[Array | None]:
-        return self._sums.setdefault(node, [None] * node.op.returned)
+    def at(self, node: Node | Tensor) -> list[Any]:
+        """What arrived at each output of a node, or at a leaf, to be added to."""
+        sums = self.sums.get(node)
+        if sums is None:
+            sums = self.sums[node] = [None] * (node.returned if isinstance(node, Node) else 1)
+        return sums
+
+    def pass_on(self, node: Node, outer: list[Array | None]) -> None:
+        """Let the gradients of a node's outputs become gradients of what its operands came from."""
+        like = next(g for g in outer if g is not None)
+        xp = module_of(like)
+        arriving = [
+            xp.zeros(shape, dtype) if g is None else g if g.dtype == dtype else _cast(g, dtype)
+            for g, (shape, dtype) in zip(outer, node.types, strict=False)
+        ]
+        targets = self.targets(node)
+        sums = {
+            i: self.sum_at(target, like) for i in node.summed if (target := targets[i]) is not None
+        }
+        needs = [target is not None for target in targets]
+        conjugates = like.dtype.kind == "c" and node.conjugates
+        if conjugates:
+            arriving = [_conjugate(g) for g in arriving]
+        gradients = node.gradients(xp, needs, arriving, sums)
+        for i, (target, gx) in enumerate(zip(targets, gradients, strict=True)):
+            if target is None or gx is None:
+                continue
+            reached = unbroadcast(gx, node.shapes[i])
+            if reached.dtype.kind == "c":
+                reached = _conjugate(reached) if conjugates else reached
+                reached = reached if is_complex(target) else _real(reached)
+            if is_watched():
+                check_finite(f"the gradient of {node.name}", [reached], node.shapes, node.line)
+            if i not in sums:
+                self.add(target, reached, is_ours=node.fills(i))
+
+    def targets(self, node: Node) -> Sequence[Source | None]:
+        """Where a node's gradients are to go, None for operands that need none."""
+        if self.goal is None:
+            return node.sources
+        return [target if self.goal.wants(target) else None for target in node.sources]
+
+    def finish(self) -> None:
+        """Bring leaves what waited for the last of its parts; a goal what no walk took further."""
+        for below in list(self.sums):
+            is_ours = (below, 0) in self._ours
+            arrived = self.take(below)
+            if self.goal is None and arrived is not None and not isinstance(below, Node):
+                self.settle(below, arrived[0], is_ours)
+
+    def settle(self, leaf: Tensor, g: Array, is_ours: bool) -> None:
+        """Add to a leaf's gradient."""
+        leaf.accumulate(g, is_ours=is_ours)
 
 
 def add_to(total: Array, g: Array) -> None:
@@ -197,49 +380,44 @@ def _add(one: Array, other: Array, total: Array) -> None:
     module_of(one).add(one, other, out=total)
 
 
-def _uses(root: Node) -> dict[Node, int]:
-    """How often each node below `root` is used as an operand."""
-    uses = {root: 0}
-    stack = [root]
+def _uses(roots: Iterable[Node | Tensor], goal: Goal | None) -> dict[Any, int]:
+    """How often each node below the roots is used as an operand, on the ways to the goal."""
+    uses = dict.fromkeys(
+        (n for n in roots if isinstance(n, Node) and (goal is None or goal.leads(n))), 0
+    )
+    stack = list(uses)
     while stack:
         for target in stack.pop().sources:
             if target is not None and isinstance(target[0], Node):
                 node = target[0]
                 if node not in uses:
+                    if goal is not None and not goal.leads(node):
+                        continue
                     uses[node] = 0
                     stack.append(node)
                 uses[node] += 1
     return uses
 
 
-def _pass_on(node: Node, outer: list[Array | None], arrived: _Arrivals) -> None:
-    """Let the gradients of a node's outputs become gradients of what its operands came from."""
-    if node.kept is None:
-        raise GradientError(
-            f"backward: the graph through {node.op.name} was used up by an earlier backward(); "
-            "pass retain_graph=True to that one to go through it again"
-        )
-    like = next(g for g in outer if g is not None)
-    xp, how = module_of(like), node.how
-    arriving = [
-        xp.zeros(shape, dtype) if g is None else g if g.dtype == dtype else _cast(g, dtype)
-        for g, (shape, dtype) in zip(outer, node.types, strict=False)
-    ]
-    needs = [target is not None for target in node.sources]
-    sums = {
-        i: arrived.sum_at(target, like)
-        for i in how.summed
-        if (target := node.sources[i]) is not None
-    }
-    gradients = how.input_gradients(xp, needs, arriving, node.kept, node.shapes, sums)
-    for i, (target, gx) in enumerate(zip(node.sources, gradients, strict=True)):
-        if target is None or gx is None:
-            continue
-        reached = unbroadcast(gx, node.shapes[i])
-        if is_watched():
-            check_finite(f"the gradient of {node.op.name}", [reached], node.shapes)
-        if i not in sums:
-            arrived.add(target, reached, is_ours=how.fills(i))
+def _tensor(g: Array) -> Tensor:
+    from azuraforge.engine.tensor import Tensor  # here: tensor.py builds on this module
+
+    return Tensor(g)
+
+
+def is_complex(target: Source) -> bool:
+    """Whether the numbers are complex that a gradient goes to."""
+    below, output = target
+    dtype = below.types[output][1] if isinstance(below, Node) else below.dtype
+    return dtype.kind == "c"
+
+
+def _conjugate(g: Array) -> Array:
+    return tape.compute(lambda given: given.conj(), g)
+
+
+def _real(g: Array) -> Array:
+    return tape.compute(lambda given: given.real.copy(), g)
 
 
 def _cast(g: Array, dtype: np.dtype[Any]) -> Array:
@@ -250,9 +428,14 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     """`g` summed over the axes along which an operand of `shape` was broadcast."""
     if g.shape == shape:
         return g
-    extra = g.ndim - len(shape)
-    if extra < 0:
-        raise ShapeError(f"backward: a gradient {g.shape} came for an operand {shape}")
-    axes = tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
-    over = (*range(extra), *axes)
+    over = broadcast_axes(g.shape, shape)
     return tape.compute(lambda given: given.sum(over, keepdims=True).reshape(shape), g)
+
+
+def broadcast_axes(given: Shape, shape: Shape) -> tuple[int, ...]:
+    """The axes along which broadcasting an array of `shape` to the given shape repeats it."""
+    extra = len(given) - len(shape)
+    if extra < 0:
+        raise ShapeError(f"backward: a gradient {given} came for an operand {shape}")
+    axes = tuple(i + extra for i, n in enumerate(shape) if n == 1 and given[i + extra] != 1)
+    return (*range(extra), *axes)

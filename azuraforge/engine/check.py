@@ -1,4 +1,4 @@
-"""Gradients compared with finite differences."""
+"""Gradients, and gradients of gradients, compared with finite differences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import Array
+from azuraforge.engine.higher import grad
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import GradientError
 
@@ -19,9 +20,11 @@ def gradcheck(
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
-) -> None:
-    """Compare backward() with central differences, for every floating input that needs a gradient.
+    raise_exception: bool = True,
+) -> bool:
+    """Whether backward() agrees, else GradientError, unless `raise_exception` is False.
 
+    Compared with it are central differences, for every floating input that needs a gradient.
     The outputs are weighted with fixed numbers and summed, so that every element of every output
     counts. The step is eps relative to each element's size where that is above 1.
 
@@ -29,6 +32,56 @@ def gradcheck(
             not float64, where differences say nothing.
     Source: PyTorch's gradcheck, whose tolerances these are.
     """
+    try:
+        _check(function, inputs, eps, atol, rtol)
+    except GradientError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradgradcheck(
+    function: Callable[..., Any],
+    inputs: Sequence[Tensor],
+    grad_outputs: Sequence[Tensor] | None = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:
+    """As gradcheck, for the gradients themselves, with respect to the inputs and `grad_outputs`.
+
+    Those are fixed numbers of the outputs' shapes where they are not given.
+
+    Raises: GradientError as gradcheck does.
+    Source: PyTorch's gradgradcheck.
+    """
+    outputs = [y for y in _as_tuple(function(*inputs)) if y.requires_grad]
+    if grad_outputs is None:
+        grad_outputs = [Tensor(_weights(y.shape), requires_grad=True) for y in outputs]
+    checked = [i for i, x in enumerate(inputs) if x.requires_grad]
+
+    def gradients(*given: Tensor) -> tuple[Tensor, ...]:
+        own, weights = given[: len(inputs)], given[len(inputs) :]
+        results = [y for y in _as_tuple(function(*own)) if y.requires_grad]
+        wanted = [own[i] for i in checked]
+        return grad(results, wanted, weights, create_graph=True, materialize_grads=True)  # type: ignore[return-value]
+
+    return gradcheck(
+        gradients,
+        [*inputs, *grad_outputs],
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+    )
+
+
+def _check(
+    function: Callable[..., Any], inputs: Sequence[Tensor], eps: float, atol: float, rtol: float
+) -> None:
     checked = [i for i, x in enumerate(inputs) if x.requires_grad]
     for i in checked:
         if inputs[i].dtype != np.float64:

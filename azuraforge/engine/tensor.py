@@ -10,6 +10,7 @@ import numpy as np
 
 from azuraforge.engine import autocast, autograd, tape
 from azuraforge.engine.device import Array, array_module, device_of, module_of, put
+from azuraforge.engine.modes import is_grad_enabled, is_watched
 from azuraforge.engine.ops import elementwise, matmul, reduce
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.op import Op
@@ -22,7 +23,9 @@ class Tensor:
     `data` is a NumPy or CuPy array; `grad`, once backward() has reached a leaf, a Tensor like it.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "node", "place", "requires_grad")
+    __slots__ = (
+        "__weakref__", "data", "grad", "hooks", "node", "place", "requires_grad",
+    )  # fmt: skip
     __array_ufunc__ = None  # so that `array + tensor` asks the tensor
 
     def __init__(self, data: Array, requires_grad: bool = False) -> None:
@@ -31,6 +34,7 @@ class Tensor:
         self.node: autograd.Node | None = None  # the applied op it came from; None for a leaf
         self.place = 0  # which of that op's outputs it is
         self.requires_grad = requires_grad
+        self.hooks: dict[int, dict[int, autograd.Hook]] | None = None  # of a leaf, as of a node
 
     @staticmethod
     def __apply_op__(op: Op, inputs: Sequence[Any], attributes: dict[str, Any]) -> Any:
@@ -42,10 +46,10 @@ class Tensor:
         arrays = [x.data if isinstance(x, Tensor) else _operand(op, x) for x in inputs]
         how = op.implementation(arrays, bound)
         outputs = op.run(arrays, bound, how)
-        if autograd.is_watched():
+        if is_watched():
             autograd.check_finite(op.name, outputs, [np.shape(a) for a in arrays])
         results = [Tensor(output) for output in outputs[: op.returned]]
-        if how.gradients and autograd.is_grad_enabled():
+        if how.gradients and is_grad_enabled():
             sources = [autograd.source(x) if isinstance(x, Tensor) else None for x in inputs]
             if any(sources):
                 node = autograd.Node(op, how, sources, arrays, outputs, bound)
@@ -79,32 +83,34 @@ class Tensor:
         """The axes in reverse order."""
         return self.permute(*reversed(range(self.ndim)))
 
-    def backward(self, gradient: Tensor | None = None, *, retain_graph: bool = False) -> None:
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
         """Add the gradient of this tensor to the `.grad` of every leaf it was made of.
 
-        `gradient` is the gradient of this tensor, of its shape; 1 for a single number.
+        `gradient` is the gradient of this tensor, of its shape; 1 for a single number. With
+        `create_graph` the gradients can be differentiated in turn.
 
         Raises: GradientError if nothing here needs a gradient, if the graph was used up, or if
                 a tensor of several numbers comes without `gradient`; ShapeError if it does not fit.
         """
-        if not self.requires_grad:
+        from azuraforge.engine import higher  # here: it builds on this module
+
+        root = autograd.source(self)
+        if root is None:
             raise GradientError(
                 "backward: this tensor needs no gradient and came from none that does; set "
                 "requires_grad=True on an input or parameter, and stay outside no_grad()"
             )
-        if gradient is None and self.data.size != 1:
-            raise GradientError(
-                f"backward: a tensor of shape {self.shape} needs the `gradient` argument; "
-                "only a single number has the gradient 1 by itself"
-            )
-        xp = module_of(self.data)
-        g = xp.ones_like(self.data) if gradient is None else gradient.data
-        if np.shape(g) != self.shape:
-            raise ShapeError(f"backward: gradient {np.shape(g)} for a tensor {self.shape}")
-        if self.node is None:
-            self.accumulate(g)
+        g = higher.first_gradient(self, gradient, "backward")
+        keep = create_graph if retain_graph is None else retain_graph
+        if create_graph:
+            higher.walk_recorded([(root, g)], retain_graph=keep)
         else:
-            autograd.backward(self.node, self.place, g, retain_graph=retain_graph)
+            autograd.walk([(root, g.data)], retain_graph=keep)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The numbers as a NumPy array on the CPU, shared where they are there already.
@@ -135,7 +141,7 @@ class Tensor:
         """
         if self.node is not None:
             raise GradientError("requires_grad_: only a leaf can be told; use .detach() first")
-        if requires_grad and self.dtype.kind != "f":
+        if requires_grad and self.dtype.kind not in "fc":
             raise GradientError(f"requires_grad_: {self.dtype} has no gradient; use .to('float32')")
         self.requires_grad = requires_grad
         return self

@@ -2,6 +2,7 @@
 
 from azuraforge.engine.ops import (
     activation,
+    assign,
     attention,
     complex,
     conv,
@@ -29,6 +30,7 @@ __all__ = [
     "OPS",
     "Op",
     "activation",
+    "assign",
     "attention",
     "complex",
     "conv",

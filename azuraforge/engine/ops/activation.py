@@ -16,6 +16,7 @@ silu = elementwise(
     "silu(x)",
     y="x / (1 + exp(-x))",
     x="g * (1 + x / (1 + exp(x))) / (1 + exp(-x))",
+    again={"x": lambda xp, g, x: g * (s := xp.sigmoid(x)) * (1 + x * (1 - s))},
 )
 gelu = elementwise(  # x Φ(x); its derivative is Φ(x) + x exp(-x²/2) / √2π
     "gelu(x)",

@@ -69,11 +69,21 @@ def _gradient(
     return gs @ k, gs.swapaxes(-1, -2) @ q, gv
 
 
+def _gradient_of_ops(
+    xp: Any, g: Array, q: Array, k: Array, v: Array, y: Array,
+    is_causal: bool, scale: float | None, needs: Sequence[bool],
+) -> tuple[Array | None, ...]:  # fmt: skip
+    scores, _ = _scores(xp, q, k, is_causal, scale)
+    lse = xp.logsumexp(scores, axis=-1)
+    return _gradient(xp, g, q, k, v, y, lse, is_causal, scale, needs)
+
+
 scaled_dot_product_attention = op(
     "scaled_dot_product_attention(q, k, v, *, is_causal=False, scale=None) -> y, _lse",
     shape=_shape,
     forward=_forward,
     grads={("q", "k", "v"): _gradient},
+    again={("q", "k", "v"): _gradient_of_ops},
     kernel="attention",
     samples=(
         Sample(normal(2, 3, 4), normal(2, 3, 4), normal(2, 3, 4)),

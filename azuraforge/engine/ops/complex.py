@@ -13,17 +13,13 @@ import numpy as np
 from azuraforge.engine.device import Array
 from azuraforge.engine.ops.declare import op
 from azuraforge.engine.ops.op import Op
+from azuraforge.engine.ops.promotion import real_type
 from azuraforge.engine.ops.sample import Sample, complex_normal, normal
 
 
 def complex_type(common: np.dtype[Any]) -> np.dtype[Any]:
     """The complex type of as many digits."""
     return np.result_type(common, np.complex64)
-
-
-def real_type(common: np.dtype[Any]) -> np.dtype[Any]:
-    """The type of the parts of a complex number; another type is itself."""
-    return np.dtype(f"f{common.itemsize // 2}") if common.kind == "c" else common
 
 
 def _imag(xp: Any, x: Array, y: Array) -> None:

@@ -106,6 +106,22 @@ def _weight_gradient(
     return per_image.sum(0).reshape(w_shape)
 
 
+def _weight_gradient_by_taps(
+    xp: Any, g: Array, x: Array, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
+    """The same from one product for each element of the kernel, all of them ops."""
+    wide, (out, channels, rows, columns) = padded(xp, x, padding), w_shape
+    (height, width), (down, right) = g.shape[2:], stride
+    flat = g.transpose(1, 0, 2, 3).reshape(out, -1)
+    taps = []
+    for i in range(0, rows * dilation[0], dilation[0]):
+        for j in range(0, columns * dilation[1], dilation[1]):
+            hit = slice(i, i + down * height, down), slice(j, j + right * width, right)
+            seen = wide[(slice(None), slice(None), *hit)]
+            taps.append(flat @ seen.transpose(0, 2, 3, 1).reshape(-1, channels))
+    return xp.stack(taps, axis=-1).reshape(w_shape)
+
+
 conv2d = op(
     "conv2d(x, w, b, *, stride=(1, 1), padding=(0, 0), dilation=(1, 1)) -> y",
     shape=_shape,
@@ -113,6 +129,11 @@ conv2d = op(
     grads={
         "x": _input_gradient,
         "w": _weight_gradient,
+        "b": lambda xp, g: g.sum((0, 2, 3)),
+    },
+    again={
+        "x": _input_gradient,
+        "w": _weight_gradient_by_taps,
         "b": lambda xp, g: g.sum((0, 2, 3)),
     },
     kernel="conv2d",

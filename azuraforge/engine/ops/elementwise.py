@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from azuraforge.engine.ops.declare import elementwise, truth
+from azuraforge.engine.ops.promotion import real_type
 
 add = elementwise("add(a, b)", y="a + b", a="g", b="g")
 sub = elementwise("sub(a, b)", y="a - b", a="g", b="-g")
@@ -33,7 +34,7 @@ neg = elementwise("neg(x)", y="-x", x="-g")
 exp = elementwise("exp(x)", y="exp(x)", x="g * y", extremes=(-1e4, -100.0, 50.0))
 log = elementwise("log(x)", y="log(x)", x="g / x", domain=(0.1, 3.0), extremes=(1e-4, 1e4))
 sqrt = elementwise("sqrt(x)", y="sqrt(x)", x="g / (2 * y)", domain=(0.1, 3.0), extremes=(1e-4, 1e4))
-abs = elementwise("abs(x)", y="abs(x)", x="g * sign(x)")
+abs = elementwise("abs(x)", y="abs(x)", x="g * sign(x)", dtype=real_type)
 square = elementwise("square(x)", y="x * x", x="2 * g * x")
 tanh = elementwise("tanh(x)", y="tanh(x)", x="g * (1 - y * y)")
 sigmoid = elementwise("sigmoid(x)", y="0.5 * tanh(0.5 * x) + 0.5", x="g * y * (1 - y)")

@@ -34,6 +34,10 @@ logaddexp = elementwise(  # the exponents are at most 0
     y="logaddexp(a, b)",
     a="g / (1 + exp(b - a))",
     b="g / (1 + exp(a - b))",
+    again={  # finite where exp is not
+        "a": lambda xp, g, a, b: g * xp.sigmoid(a - b),
+        "b": lambda xp, g, a, b: g * xp.sigmoid(b - a),
+    },
 )
 logaddexp2 = elementwise(
     "logaddexp2(a, b)",

@@ -186,6 +186,8 @@ def _lowered(tree: ast.expr) -> str:
             return repr(value)
         case ast.BinOp(left=left, op=op, right=right):
             return f"xp.{OPERATORS[type(op)]}({_lowered(left)}, {_lowered(right)})"
+        case ast.UnaryOp(operand=ast.Constant(value=int() | float() as value)):
+            return repr(-value)  # by NumPy it would be a float64, and so all that it meets
         case ast.UnaryOp(operand=operand, op=op):
             return f"xp.{OPERATORS[type(op)]}({_lowered(operand)})"
         case ast.Compare(left=left, ops=[op], comparators=[right]):

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.ops.complex import complex_type, real, real_type
+from azuraforge.engine.ops.complex import complex_type, real
 from azuraforge.engine.ops.declare import op
 from azuraforge.engine.ops.op import Op, Shape
+from azuraforge.engine.ops.promotion import real_type
 from azuraforge.engine.ops.sample import Sample, complex_normal, normal
 from azuraforge.engine.ops.scan import along
 from azuraforge.engine.ops.shape import pad

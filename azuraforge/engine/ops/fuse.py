@@ -53,9 +53,36 @@ def fuse(
     except TypeError as error:
         raise TypeError(f"fuse {signature}: {error}") from None
     inputs = Signature.parse(f"{signature} -> y").inputs
-    grads = {name: ast.unparse(reduce(_sum, found.get(name, [ZERO]))) for name in inputs}
+    grads: dict[str, Any] = {
+        name: ast.unparse(reduce(_sum, found.get(name, [ZERO]))) for name in inputs
+    }
     y = ast.unparse(_value(tree))
-    return elementwise(signature, y=y, domain=domain, extremes=extremes, **grads)
+    kept = {node.id for text in grads.values() for node in _names_in(text)}
+    again: Any = {inputs: _gradients_of_ops(expression, inputs)} if kept >= {*inputs} else None
+    return elementwise(signature, y=y, domain=domain, extremes=extremes, again=again, **grads)
+
+
+def _gradients_of_ops(expression: str, inputs: Sequence[str]) -> Any:
+    """The gradients through the ops themselves, for when they are differentiated in turn."""
+    names = ", ".join(inputs)
+    body = f"xp.pull(lambda {names}: {_choices(expression)}, ({names},), (g,), needs)"
+    body += "[0]" if len(inputs) == 1 else ""
+    return eval(f"lambda xp, g, {names}, needs: {body}", dict(OPS))  # noqa: S307  of ops alone, as _walk saw
+
+
+def _names_in(text: str) -> list[ast.Name]:
+    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
+
+
+def _choices(expression: str) -> str:
+    """The expression with where() for every `a if condition else b`."""
+
+    class Choose(ast.NodeTransformer):
+        def visit_IfExp(self, node: ast.IfExp) -> Any:
+            parts = [self.visit(x) for x in (node.test, node.body, node.orelse)]
+            return ast.Call(ast.Name("where"), parts, [])
+
+    return ast.unparse(Choose().visit(ast.parse(expression, mode="eval").body))
 
 
 def _walk(

@@ -22,7 +22,8 @@ class Implementation:
     What is kept from forward to backward is what the gradients name, and nothing else. A gradient
     that names `gx` writes the gradient of x into that buffer, of x's shape, and returns nothing;
     one that names `sum_x` adds it to that array, which holds what came from other uses of x.
-    `orders` says how outputs and such buffers lie in memory, where not row after row.
+    `orders` says how outputs and such buffers lie in memory, where not row after row; `also` names
+    what is kept besides, for gradients of gradients.
 
     Raises: TypeError for an input without a gradient, and for a name nobody knows.
     """
@@ -35,6 +36,7 @@ class Implementation:
         *,
         orders: Orders = NO_ORDERS,
         notes: bool | Literal["forward"] = False,
+        also: Row = (),
     ) -> None:
         self.notes = notes  # which of its functions note on a tape themselves what they do
         keys = [(key,) if isinstance(key, str) else key for key in gradients]
@@ -51,7 +53,7 @@ class Implementation:
         sums = tuple(f"sum_{name}" for name in signature.inputs)
         arriving = (*signature.gradients, "needs", *buffers, *sums)
         wanted = {name for function in functions.values() for name in parameters(function)}
-        self.kept = tuple(sorted(wanted.difference(arriving)))
+        self.kept = tuple(sorted(wanted.union(also).difference(arriving)))
         self.retained = frozenset(self.kept).intersection(arrays)
         self.forward = Wired(forward, (*arrays, *signature.attributes))
         self.keep = picker(self.kept, (*arrays, *signature.attributes, *signature.shapes))

@@ -71,6 +71,7 @@ inv = op(
     shape=square,
     forward=_inv,
     grads={"x": lambda xp, g, y: -(turned(y) @ g @ turned(y))},
+    is_holomorphic=True,
     samples=_SQUARES,
 )
 
@@ -94,6 +95,7 @@ solve: Op = op(
         "a": lambda xp, g, a, y: -(solve(turned(a), g) @ turned(y)),
         "b": lambda xp, g, a: solve(turned(a), g),
     },
+    is_holomorphic=True,
     samples=(
         Sample(_near_identity(3), normal(3, 2)),
         Sample(_near_identity(3), normal(4, 3, 2)),
@@ -330,6 +332,7 @@ det: Op = op(
     shape=lambda x: square(x)[:-2],
     forward=_det,
     grads={"x": _det_gradient},
+    is_holomorphic=True,
     samples=(*_SQUARES, Sample(fixed([[1.0, 2.0], [2.0, 4.0]]))),
 )
 
@@ -377,6 +380,7 @@ matrix_exp: Op = op(
     shape=square,
     forward=_matrix_exp,
     grads={"x": _matrix_exp_gradient},
+    is_holomorphic=True,
     samples=_SQUARES,
 )
 

@@ -51,6 +51,7 @@ matmul = op(
     shape=_product,
     forward=lambda xp, a, b, y: xp.matmul(a, b, out=y),
     grads={"a": _left, "b": _right},
+    is_holomorphic=True,
     samples=(
         Sample(normal(3, 4), normal(4, 5)),
         Sample(normal(2, 3, 4), normal(4, 5)),
@@ -88,6 +89,7 @@ linear = op(
         "w": lambda xp, g, x: g.reshape(-1, g.shape[-1]).T @ x.reshape(-1, x.shape[-1]),
         "b": lambda xp, g: g.reshape(-1, g.shape[-1]).sum(0),
     },
+    is_holomorphic=True,
     kernel="linear",
     samples=(
         Sample(normal(3, 4), normal(5, 4), normal(5)),

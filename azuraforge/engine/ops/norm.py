@@ -54,11 +54,22 @@ def _layer_gradient(
     return gx, h.sum(0).reshape(w.shape), g_rows.sum(0).reshape(w.shape)
 
 
+def _layer_gradient_of_ops(
+    xp: Any, g: Array, x: Array, w: Array, eps: float, needs: Sequence[bool]
+) -> tuple[Array | None, ...]:
+    rows = x.reshape(-1, w.size)
+    mean = rows.mean(1, keepdims=True)
+    centred = rows - mean
+    rstd = 1 / xp.sqrt((centred * centred).mean(1, keepdims=True) + eps)
+    return _layer_gradient(xp, g, x, w, mean, rstd, needs)
+
+
 layer_norm = op(
     "layer_norm(x, w, b, *, eps=1e-5) -> y, _mean, _rstd",
     shape=_layer_shape,
     forward=_layer_forward,
     grads={("x", "w", "b"): _layer_gradient},
+    again={("x", "w", "b"): _layer_gradient_of_ops},
     kernel="layer_norm",
     samples=(
         Sample(normal(3, 4), normal(4), normal(4)),

@@ -59,6 +59,8 @@ class Op:
     samples: tuple[Sample, ...]
     text: str  # formula or signature, for people
     formulas: tuple[Formula, Mapping[str, Formula]] | None = None  # of y and of the gradients
+    again: Implementation | None = None  # gradients to differentiate, where not the reference's
+    is_holomorphic: bool = False  # of complex numbers: gradients want g's conjugate, and are one
 
     @cached_property
     def name(self) -> str:
@@ -81,6 +83,7 @@ class Op:
             kernel.gradients,
             orders=getattr(kernel, "ORDERS", {}),
             notes=getattr(kernel, "NOTES", False),
+            also=self.differentiable.kept,
         )
 
     @cached_property
@@ -91,8 +94,17 @@ class Op:
         every = {name: gradients.get(name) for name in self.signature.inputs}
         kernel = self._cuda.Kernel(y, every)
         return Implementation(
-            self.signature, kernel.forward, kernel.gradients, orders=kernel.ORDERS
+            self.signature,
+            kernel.forward,
+            kernel.gradients,
+            orders=kernel.ORDERS,
+            also=self.differentiable.kept,
         )
+
+    @property
+    def differentiable(self) -> Implementation:
+        """The gradients to use where they are differentiated themselves."""
+        return self.again or self.reference
 
     def __call__(self, *inputs: Any, **attributes: Any) -> Any:
         for x in inputs:

@@ -74,3 +74,8 @@ def _joined(higher: DType, lower: DType) -> DType:
 def floating(common: DType) -> DType:
     """The type itself where it is floating or complex, else float32."""
     return common if common.kind in "fc" else np.dtype(np.float32)
+
+
+def real_type(common: np.dtype[Any]) -> np.dtype[Any]:
+    """The type of the parts of a complex number; another type is itself."""
+    return np.dtype(f"f{common.itemsize // 2}") if common.kind == "c" else common

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from azuraforge.engine.device import Array
@@ -102,6 +103,28 @@ def _lstm_gradient(
     return gx, rows.T @ x.reshape(len(rows), -1), rows.T @ before, gb, gb, gh, gc
 
 
+def _lstm_of_ops(
+    xp: Any, x: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array, h: Array, c: Array
+) -> tuple[Array, ...]:
+    """The same outputs, of ops that can be differentiated as often as one likes."""
+    given, states = x @ w_ih.T + (b_ih + b_hh), []
+    for gates in given:
+        i, f, g, o = xp.split(gates + h @ w_hh.T, 4, axis=1)
+        c = xp.sigmoid(f) * c + xp.sigmoid(i) * xp.tanh(g)
+        h = xp.sigmoid(o) * xp.tanh(c)
+        states.append(h)
+    return xp.stack(states), h, c
+
+
+def _lstm_gradient_of_ops(
+    xp: Any, g: Array, g_h_n: Array, g_c_n: Array, x: Array, w_ih: Array, w_hh: Array, b_ih: Array,
+    b_hh: Array, h: Array, c: Array, needs: Sequence[bool],
+) -> tuple[Array | None, ...]:  # fmt: skip
+    inputs = (x, w_ih, w_hh, b_ih, b_hh, h, c)
+    found = xp.pull(partial(_lstm_of_ops, xp), inputs, (g, g_h_n, g_c_n), needs)
+    return found  # type: ignore[no-any-return]
+
+
 def _samples(gates: int, states: int) -> tuple[Sample, ...]:
     """A plain one, the smallest one, and one far out where gates saturate."""
     sizes = (((4, 2, 3, 2), 1.0), ((1, 1, 1, 1), 1.0), ((3, 2, 2, 3), 100.0))
@@ -123,6 +146,7 @@ lstm = op(
     shape=_lstm_shape,
     forward=_lstm_forward,
     grads={("x", "w_ih", "w_hh", "b_ih", "b_hh", "h", "c"): _lstm_gradient},
+    again={("x", "w_ih", "w_hh", "b_ih", "b_hh", "h", "c"): _lstm_gradient_of_ops},
     kernel="lstm",
     samples=_samples(gates=4, states=2),
 )
@@ -200,11 +224,35 @@ def _gru_gradient(
     return gx, gw_ih, gw_hh, to_input.sum(0), to_hidden.sum(0), gh
 
 
+def _gru_of_ops(
+    xp: Any, x: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array, h: Array
+) -> tuple[Array, ...]:
+    """The same outputs, of ops that can be differentiated as often as one likes."""
+    given, states = x @ w_ih.T + b_ih, []
+    for gates in given:
+        to_r, to_z, to_n = xp.split(gates, 3, axis=1)
+        own_r, own_z, own_n = xp.split(h @ w_hh.T + b_hh, 3, axis=1)
+        n = xp.tanh(to_n + xp.sigmoid(to_r + own_r) * own_n)
+        h = n + xp.sigmoid(to_z + own_z) * (h - n)
+        states.append(h)
+    return xp.stack(states), h
+
+
+def _gru_gradient_of_ops(
+    xp: Any, g: Array, g_h_n: Array, x: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array,
+    h: Array, needs: Sequence[bool],
+) -> tuple[Array | None, ...]:  # fmt: skip
+    inputs = (x, w_ih, w_hh, b_ih, b_hh, h)
+    found = xp.pull(partial(_gru_of_ops, xp), inputs, (g, g_h_n), needs)
+    return found  # type: ignore[no-any-return]
+
+
 gru = op(
     "gru(x, w_ih, w_hh, b_ih, b_hh, h) -> y, h_n, _gates, _recalled",
     shape=_gru_shape,
     forward=_gru_forward,
     grads={("x", "w_ih", "w_hh", "b_ih", "b_hh", "h"): _gru_gradient},
+    again={("x", "w_ih", "w_hh", "b_ih", "b_hh", "h"): _gru_gradient_of_ops},
     kernel="gru",
     samples=_samples(gates=3, states=1),
 )

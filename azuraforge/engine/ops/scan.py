@@ -103,6 +103,7 @@ cumprod: Op = op(
     forward=lambda xp, x, y, axis: xp.cumprod(x, axis, out=y),
     grads={"x": _cumprod_gradient},
     dtypes={"y": lambda common: common if common.kind in "fc" else "int64"},
+    is_holomorphic=True,
     samples=(*_SAMPLES, Sample(fixed([[1.5, 0.0, 2.0], [0.0, 0.0, 3.0]]), axis=1)),
 )
 
@@ -112,6 +113,7 @@ prod = op(
     forward=lambda xp, x, y, axis: xp.prod(x, axis, out=y),
     grads={"x": _prod_gradient},
     dtypes={"y": lambda common: common if common.kind in "fc" else "int64"},
+    is_holomorphic=True,
     samples=(*_SAMPLES, Sample(fixed([[1.5, 0.0, 2.0], [0.0, 0.0, 3.0]]), axis=1)),
 )
 

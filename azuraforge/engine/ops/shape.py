@@ -151,6 +151,7 @@ to_device = op(
     shape=lambda x: x,
     forward=lambda xp, x, device: put(x, device),
     grads={"x": lambda xp, g, x: put(g, device_of(x))},
+    again={"x": lambda xp, g, x: xp.to_device(g, device=device_of(x.data))},
     is_view=True,
     samples=(Sample(normal(3, 4), device="cpu"),),
 )

@@ -9,10 +9,10 @@ import pytest
 
 from azuraforge.engine.check import gradcheck
 from azuraforge.engine.ops import OPS, Op
-from azuraforge.engine.ops.complex import imag, joined, real
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.sample import Sample
 from azuraforge.engine.tensor import Tensor
+from tests.engine.ops.parts import in_real_parts, operands
 
 CASES = [
     pytest.param(op, sample, id=f"{op.name}-{number}")
@@ -20,11 +20,6 @@ CASES = [
     for number, sample in enumerate(op.samples)
 ]
 every_sample = pytest.mark.parametrize(("op", "sample"), CASES)
-
-
-def operands(sample: Sample, dtype: Any = np.float64) -> list[Any]:
-    rng = np.random.default_rng(7)
-    return [draw.array(rng, dtype) for draw in sample.operands]
 
 
 def outputs(op: Op, arrays: list[Any], sample: Sample, how: Implementation | None = None) -> Any:
@@ -44,25 +39,11 @@ def gradients(op: Op, arrays: list[Any], sample: Sample, how: Implementation) ->
         return list(how.input_gradients(np, [True] * len(arrays), ones, kept, shapes))
 
 
-def real_parts(results: Any) -> tuple[Tensor, ...]:
-    """Results, complex ones as two."""
-    several = results if isinstance(results, tuple) else (results,)
-    parts = [(real(y), imag(y)) if y.dtype.kind == "c" else (y,) for y in several]
-    return tuple(part for pair in parts for part in pair)
-
-
 @every_sample
 def test_the_gradient_equals_central_differences(op: Op, sample: Sample) -> None:
-    arrays = operands(sample)
-    parts = [part for x in arrays for part in ((x.real, x.imag) if x.dtype.kind == "c" else (x,))]
-    inputs = [Tensor(x.copy(), requires_grad=x.dtype.kind == "f") for x in parts]
+    function, inputs = in_real_parts(op, sample)
 
-    def call(*given: Tensor) -> tuple[Tensor, ...]:
-        each = iter(given)
-        xs = [joined(next(each), next(each)) if x.dtype.kind == "c" else next(each) for x in arrays]
-        return real_parts(op(*xs, **sample.attributes))
-
-    gradcheck(call, inputs)
+    gradcheck(function, inputs)
 
 
 @every_sample
@@ -156,7 +137,8 @@ def test_strided_operands_give_the_same(op: Op, sample: Sample) -> None:
 @every_sample
 def test_only_what_a_gradient_names_is_kept(op: Op, sample: Sample) -> None:
     how = op.reference
-    named = {name for _, gradient in how.gradients for name in gradient.wants}
+    ways = (how, op.differentiable)
+    named = {name for way in ways for _, gradient in way.gradients for name in gradient.wants}
     inputs = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in operands(sample)]
 
     results = op(*inputs, **sample.attributes)

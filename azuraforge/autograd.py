@@ -1,0 +1,24 @@
+"""Gradients, under PyTorch's names; written in engine/."""
+
+from azuraforge.engine.check import gradcheck, gradgradcheck
+from azuraforge.engine.higher import grad
+from azuraforge.engine.modes import (
+    detect_anomaly,
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+
+__all__ = [
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]

@@ -1,0 +1,90 @@
+"""Whether ops leave a graph behind, and whether what they make is checked: per thread and task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
+from contextvars import ContextVar, Token
+from typing import Any, Self
+
+_records: ContextVar[bool] = ContextVar("azuraforge_records", default=True)
+_watches: ContextVar[bool] = ContextVar("azuraforge_watches", default=False)
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops on Tensors that need gradients are recorded."""
+    return _records.get()
+
+
+def is_watched() -> bool:
+    """Whether what ops make is to be checked."""
+    return _watches.get()
+
+
+class _Recording(ContextDecorator):
+    """Recording is on, or off, within a block or a function: `with no_grad():`, `@no_grad()`."""
+
+    mode: bool
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        made._tokens = []
+        return made if function is None else made(function)
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[bool]]
+
+    def __enter__(self) -> None:
+        self._tokens.append(_records.set(self.mode))
+
+    def __exit__(self, *error: object) -> None:
+        _records.reset(self._tokens.pop())
+
+    def _recreate_cm(self) -> Self:  # so that a decorated function may call itself, in any thread
+        return type(self)()
+
+
+class no_grad(_Recording):  # noqa: N801  PyTorch's name
+    """Within the block, ops leave no graph behind."""
+
+    mode = False
+
+
+class enable_grad(_Recording):  # noqa: N801  PyTorch's name
+    """Within the block, ops are recorded again, inside a no_grad() too."""
+
+    mode = True
+
+
+@contextmanager
+def inference_mode(mode: bool = True) -> Iterator[None]:
+    """As no_grad(), under PyTorch's other name; `mode` False changes nothing."""
+    with set_grad_enabled(_records.get() and not mode):
+        yield
+
+
+class set_grad_enabled:  # noqa: N801  PyTorch's name
+    """Switch recording on or off: from here on, or, used in `with`, until the block ends."""
+
+    def __init__(self, mode: bool) -> None:
+        self._before = _records.get()
+        _records.set(mode)
+
+    def __enter__(self) -> None:
+        """Nothing is left to do: it was switched when this was made."""
+
+    def __exit__(self, *error: object) -> None:
+        _records.set(self._before)
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Within the block, the first op that makes NaN or Inf raises NonFiniteError and is named.
+
+    So is the line of the program that applied the op, for a gradient too.
+    """
+    token = _watches.set(True)
+    try:
+        yield
+    finally:
+        _watches.reset(token)
