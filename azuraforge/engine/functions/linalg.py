@@ -498,11 +498,11 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
         raise ConfigError(f"mode is {mode!r}; allowed: 'reduced', 'complete', 'r'")
     m, n = linalg.matrices(A.shape)[-2:]
     if mode == "complete" and m > n:
-        q, r = np.linalg.qr(A.data, mode="complete")
-        return QR(Tensor(q), Tensor(r))
-    if m >= n:
         full = np.linalg.qr(A.data, mode="complete")
         return QR(Tensor(full.Q), Tensor(full.R))
+    if m >= n:
+        q, r = linalg.qr(A)
+    else:
         q, left = linalg.qr(getitem(A, index=(..., slice(0, m))))
         r = cat([left, adjoint(q) @ getitem(A, index=(..., slice(m, n)))], -1)
     return QR(Tensor(np.zeros((0,), A.dtype)) if mode == "r" else q, r)
