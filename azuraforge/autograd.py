@@ -1,6 +1,7 @@
 """Gradients, under PyTorch's names; written in engine/."""
 
 from azuraforge.engine.check import gradcheck, gradgradcheck
+from azuraforge.engine.custom import Function, once_differentiable
 from azuraforge.engine.higher import grad
 from azuraforge.engine.modes import (
     detect_anomaly,
@@ -12,6 +13,7 @@ from azuraforge.engine.modes import (
 )
 
 __all__ = [
+    "Function",
     "detect_anomaly",
     "enable_grad",
     "grad",
@@ -20,5 +22,6 @@ __all__ = [
     "inference_mode",
     "is_grad_enabled",
     "no_grad",
+    "once_differentiable",
     "set_grad_enabled",
 ]

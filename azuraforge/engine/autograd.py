@@ -16,6 +16,7 @@ import numpy as np
 
 from azuraforge.engine import tape, versions
 from azuraforge.engine.device import Array, module_of
+from azuraforge.engine.hooks import Hooks
 from azuraforge.engine.modes import (
     detect_anomaly,
     enable_grad,
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 Source = tuple["Node | Tensor", int]  # a node and which of its outputs, or a leaf
-Hook = Callable[["Tensor"], "Tensor | None"]
+Hook = Callable[..., "Tensor | None"]
 
 
 class Node:
@@ -67,7 +68,7 @@ class Node:
         self.sources = sources
         self.shapes = [a.shape if hasattr(a, "shape") else () for a in arrays]
         self.types = [(y.shape, y.dtype) for y in outputs]
-        self.hooks: dict[int, dict[int, Hook]] | None = None  # by output, then by handle
+        self.hooks: dict[int, Hooks] | None = None  # by output, then by handle
         self.time = versions.now[0]
         self.line = line_of_user() if is_watched() else None
         row = (
@@ -79,6 +80,11 @@ class Node:
     @property
     def name(self) -> str:
         return self.op.name
+
+    @property
+    def materializes(self) -> bool:
+        """Whether the gradients want zeros for outputs that nothing came back to."""
+        return True
 
     @property
     def returned(self) -> int:
@@ -121,9 +127,13 @@ class Node:
                 "pass retain_graph=True to that one to go through it again"
             )
         if versions.now[0] != self.time:
-            for name, value in zip(self.how.kept, self.kept, strict=True):
-                self.check_unchanged(name, value)
+            self.check_kept(self.kept)
         return self.kept
+
+    def check_kept(self, kept: tuple[Any, ...]) -> None:
+        """Raise GradientError if one of the arrays that were kept changed in place since."""
+        for name, value in zip(self.how.kept, kept, strict=True):
+            self.check_unchanged(name, value)
 
     def check_unchanged(self, name: str, value: Any) -> None:
         """Raise GradientError if an array that was kept changed in place since."""
@@ -271,7 +281,7 @@ class Arrivals:
         with no_grad():
             for hook in hooks:
                 given = hook(_tensor(g))
-                g = g if given is None else given.data
+                g = g if given is None else from_hook(given, g).data
         return g
 
     def add(self, target: Source, g: Array, *, is_ours: bool) -> None:
@@ -323,7 +333,11 @@ class Arrivals:
         like = next(g for g in outer if g is not None)
         xp = module_of(like)
         arriving = [
-            xp.zeros(shape, dtype) if g is None else g if g.dtype == dtype else _cast(g, dtype)
+            self.missing(xp, node, shape, dtype)
+            if g is None
+            else g
+            if g.dtype == dtype
+            else _cast(g, dtype)
             for g, (shape, dtype) in zip(outer, node.types, strict=False)
         ]
         targets = self.targets(node)
@@ -333,7 +347,7 @@ class Arrivals:
         needs = [target is not None for target in targets]
         conjugates = like.dtype.kind == "c" and node.conjugates
         if conjugates:
-            arriving = [_conjugate(g) for g in arriving]
+            arriving = [None if g is None else _conjugate(g) for g in arriving]
         gradients = node.gradients(xp, needs, arriving, sums)
         for i, (target, gx) in enumerate(zip(targets, gradients, strict=True)):
             if target is None or gx is None:
@@ -346,6 +360,10 @@ class Arrivals:
                 check_finite(f"the gradient of {node.name}", [reached], node.shapes, node.line)
             if i not in sums:
                 self.add(target, reached, is_ours=node.fills(i))
+
+    def missing(self, xp: Any, node: Node, shape: Shape, dtype: Any) -> Any:
+        """What stands for the gradient of an output that nothing came back to."""
+        return xp.zeros(shape, dtype) if node.materializes and dtype is not None else None
 
     def targets(self, node: Node) -> Sequence[Source | None]:
         """Where a node's gradients are to go, None for operands that need none."""
@@ -364,6 +382,17 @@ class Arrivals:
     def settle(self, leaf: Tensor, g: Array, is_ours: bool) -> None:
         """Add to a leaf's gradient."""
         leaf.accumulate(g, is_ours=is_ours)
+
+
+def from_hook(given: Any, g: Any) -> Any:
+    """What a hook gave in the place of g. Raises: GradientError for what is no such gradient."""
+    if getattr(given, "shape", None) != g.shape or not hasattr(given, "node"):
+        said = getattr(given, "shape", type(given).__name__)
+        raise GradientError(
+            f"backward: a hook gave {said} for a gradient {g.shape}; allowed: a Tensor of that "
+            "shape, or None"
+        )
+    return given
 
 
 def add_to(total: Array, g: Array) -> None:

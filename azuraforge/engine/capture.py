@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import autocast
+from azuraforge.engine import autocast, hooks
 from azuraforge.engine.device import Array, Lane, is_array, module_of
 from azuraforge.engine.graphs import graphed
 from azuraforge.engine.memory import give_back
@@ -65,7 +65,13 @@ class Captured:
     def __call__(self, *inputs: Any) -> Any:
         if self.reason is not None:
             return self._step(*inputs)
-        key = (threads(), autocast.current(), *map(_kind, inputs), *self._watched.values())
+        key = (
+            threads(),
+            autocast.current(),
+            hooks.changes[0],
+            *map(_kind, inputs),
+            *self._watched.values(),
+        )
         plan = self._plans.get(key)
         if plan is None:
             self._forget_unproven()

@@ -17,6 +17,7 @@ from azuraforge.engine.autograd import (
     Node,
     Source,
     check_finite,
+    from_hook,
     is_complex,
     source,
     walk,
@@ -26,6 +27,7 @@ from azuraforge.engine.modes import enable_grad, is_watched
 from azuraforge.engine.namespace import namespace
 from azuraforge.engine.ops import OPS, Op
 from azuraforge.engine.ops.complex import real
+from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.recorded import Recorded, as_recorded, recorded, tensor_of, unbroadcast
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import GradientError, ShapeError
@@ -126,7 +128,7 @@ class _RecordedArrivals(Arrivals):
             return None
         for hook in hooks:
             given = hook(tensor_of(g))
-            g = g if given is None else recorded(given)
+            g = g if given is None else recorded(from_hook(given, g))
         return g
 
     def add(self, target: Source, g: Recorded, *, is_ours: bool) -> None:
@@ -138,7 +140,7 @@ class _RecordedArrivals(Arrivals):
         like = next(g for g in outer if g is not None)
         xp = module_of(like.data)
         arriving = [
-            Recorded(xp.zeros(shape, dtype)) if g is None else g.astype(dtype)
+            self.missing(xp, node, shape, dtype) if g is None else g.astype(dtype)
             for g, (shape, dtype) in zip(outer, node.types, strict=False)
         ]
         targets = self.targets(node)
@@ -157,6 +159,10 @@ class _RecordedArrivals(Arrivals):
                     name = f"the gradient of {node.name}"
                     check_finite(name, [reached.data], node.shapes, node.line)
                 self.add(target, reached, is_ours=False)
+
+    def missing(self, xp: Any, node: Node, shape: Shape, dtype: Any) -> Any:
+        zeros = super().missing(xp, node, shape, dtype)
+        return None if zeros is None else Recorded(zeros)
 
     def settle(self, leaf: Tensor, g: Recorded, is_ours: bool) -> None:
         total = g.astype(leaf.dtype)

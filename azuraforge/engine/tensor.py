@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import autocast, autograd, tape
+from azuraforge.engine import autocast, autograd, hooks, tape
 from azuraforge.engine.device import Array, array_module, device_of, module_of, put
 from azuraforge.engine.modes import is_grad_enabled, is_watched
 from azuraforge.engine.ops import elementwise, matmul, reduce
@@ -34,7 +34,7 @@ class Tensor:
         self.node: autograd.Node | None = None  # the applied op it came from; None for a leaf
         self.place = 0  # which of that op's outputs it is
         self.requires_grad = requires_grad
-        self.hooks: dict[int, dict[int, autograd.Hook]] | None = None  # of a leaf, as of a node
+        self.hooks: dict[int, hooks.Hooks] | None = None  # of a leaf, as of a node
 
     @staticmethod
     def __apply_op__(op: Op, inputs: Sequence[Any], attributes: dict[str, Any]) -> Any:
@@ -145,6 +145,25 @@ class Tensor:
             raise GradientError(f"requires_grad_: {self.dtype} has no gradient; use .to('float32')")
         self.requires_grad = requires_grad
         return self
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> hooks.RemovableHandle:
+        """Call `hook` with the gradient when it comes here; what it returns, if so, replaces it.
+
+        Raises: GradientError for a tensor that needs no gradient.
+        """
+        return hooks.on_tensor(self, hook)
+
+    def retain_grad(self) -> None:
+        """Let backward() write `.grad` here too, where an op made the tensor.
+
+        Raises: GradientError for a tensor that needs no gradient.
+        """
+        hooks.retain(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called, on the result of an op."""
+        return hooks.is_retained(self)
 
     def to(self, target: Any) -> Tensor:
         """On a device ("cpu", "cuda") or of an element type; itself where nothing changes.

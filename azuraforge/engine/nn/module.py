@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from azuraforge.engine.device import Array, device_of, put
+from azuraforge.engine.hooks import RemovableHandle
+from azuraforge.engine.nn.hooks import ModuleHooks
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 
@@ -31,17 +33,21 @@ class Buffer(Tensor):
 class Module:
     """A part of a model. Parameters, buffers and modules set as attributes belong to it."""
 
+    _hooks: ModuleHooks | None = None  # made when the first hook comes
+
     def __init__(self) -> None:
         self.training = True
         self._parameters: dict[str, Parameter] = {}
         self._buffers: dict[str, Buffer] = {}
         self._modules: dict[str, Module] = {}
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}.forward is for a subclass to write")
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.forward(*inputs)
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        if self._hooks is None:
+            return self.forward(*inputs, **named)
+        return self._hooks.call(self, inputs, named)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "_modules" in self.__dict__:
@@ -58,6 +64,56 @@ class Module:
     def register_buffer(self, name: str, tensor: Tensor | None) -> None:
         """Set an attribute that is a buffer, or, given None, empty; `self.name = Buffer(…)` too."""
         setattr(self, name, None if tensor is None else Buffer(tensor.data))
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before forward; what it returns, if so, are other inputs.
+
+        With `with_kwargs` it is `hook(module, args, kwargs)`, and returns both.
+        """
+        own = self._own_hooks()
+        return own.add(own.before, hook, prepend=prepend, with_kwargs=with_kwargs)
+
+    def register_forward_hook(
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` after forward; it may return another output.
+
+        With `with_kwargs` it is `hook(module, args, kwargs, output)`; with `always_call` it is
+        called after an error too, the output being None.
+        """
+        own = self._own_hooks()
+        return own.add(
+            own.after, hook, prepend=prepend, with_kwargs=with_kwargs, always_call=always_call
+        )
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_output)` before the gradients; it may return others."""
+        own = self._own_hooks()
+        return own.add(own.before_backward, hook, prepend=prepend)
+
+    def register_full_backward_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` when the positional inputs have gradients.
+
+        What it returns, if so, takes the place of grad_input.
+        """
+        own = self._own_hooks()
+        return own.add(own.after_backward, hook, prepend=prepend)
+
+    def _own_hooks(self) -> ModuleHooks:
+        if self._hooks is None:
+            self._hooks = ModuleHooks()
+        return self._hooks
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and every one below it, with dotted paths."""
