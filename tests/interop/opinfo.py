@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from azuraforge.engine import nn  # noqa: F401  fills FUNCTIONS with those of nn.functional
 from azuraforge.engine.functions import FUNCTIONS
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import AzuraForgeError
@@ -17,7 +19,15 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from torch.testing._internal.common_methods_invocations import op_db
 
-DRAWS = frozenset("normal bernoulli multinomial empty new_empty empty_like".split())  # by chance
+DRAWS = frozenset(  # by chance
+    """
+    normal bernoulli multinomial empty new_empty empty_like nn.functional.alpha_dropout
+    nn.functional.dropout nn.functional.dropout2d nn.functional.dropout3d
+    nn.functional.feature_alpha_dropout nn.functional.fractional_max_pool2d
+    nn.functional.fractional_max_pool3d nn.functional.rrelu
+    """.split()
+)
+FUNCTIONAL = "nn.functional."
 
 ADAPTED: dict[str, Callable[..., Any]] = {  # where OpInfo itself calls PyTorch in another way
     "einsum": lambda tensors, equation: FUNCTIONS["einsum"](equation, tensors),
@@ -35,13 +45,11 @@ def name_of(info: Any) -> str:
 
 
 def infos() -> dict[str, Any]:
-    """The ops that take float64 and draw nothing by chance, those of nn.functional left out."""
+    """The ops that take float64 and draw nothing by chance."""
     return {
         name_of(info): info
         for info in op_db
-        if info.supports_dtype(torch.float64, "cpu")
-        and not info.name.startswith("nn.functional")
-        and info.name not in DRAWS
+        if info.supports_dtype(torch.float64, "cpu") and info.name not in DRAWS
     }
 
 
@@ -191,17 +199,21 @@ def errors_named(info: Any) -> tuple[int, int]:
     return named, count
 
 
-def tally() -> None:
-    """Print what passes and, of the rest, why not."""
-    found = {name: (info, verdict(info)) for name, info in infos().items()}
+def tally(begin: str = "") -> None:
+    """Print what passes and, of the rest, why not; of the ops whose names begin so."""
+    chosen = {name: info for name, info in infos().items() if name.startswith(begin)}
+    found = {name: (info, verdict(info)) for name, info in chosen.items()}
     for name, (info, why) in found.items():
         if why and info.supports_autograd:
             print(f"{name}: {why}")
-    for kind, wanted in (("differentiable", True), ("others", False)):
-        reasons = [why for info, why in found.values() if info.supports_autograd is wanted]
-        print(f"{kind}: {reasons.count('')} of {len(reasons)} pass")
+    reasons: dict[str, list[str]] = {}
+    for name, (info, why) in found.items():
+        other = "differentiable" if info.supports_autograd else "others"
+        reasons.setdefault(FUNCTIONAL if name.startswith(FUNCTIONAL) else other, []).append(why)
+    for kind, each in reasons.items():
+        print(f"{kind}: {each.count('')} of {len(each)} pass")
     print("pass:", *(name for name, (_, why) in found.items() if not why))
 
 
 if __name__ == "__main__":
-    tally()
+    tally(*sys.argv[1:])
