@@ -119,7 +119,7 @@ class Tensor:
         """
         if self.requires_grad:
             raise GradientError("numpy: this tensor needs a gradient; use .detach().numpy()")
-        _read("numpy()")
+        read("numpy()")
         array: np.ndarray[Any, Any] = put(self.data, "cpu")
         return array
 
@@ -127,7 +127,7 @@ class Tensor:
         """The single number in it. Raises: ShapeError where there is not just one."""
         if self.data.size != 1:
             raise ShapeError(f"item: shape {self.shape}; allowed: a tensor of one number")
-        _read("item()")
+        read("item()")
         return self.data.item()  # type: ignore[no-any-return]
 
     def detach(self) -> Tensor:
@@ -327,11 +327,11 @@ class Tensor:
         return self.shape[0]
 
     def __bool__(self) -> bool:
-        _read("a test of its truth")
+        read("a test of its truth")
         return bool(self.data)
 
     def __float__(self) -> float:
-        _read("float()")
+        read("float()")
         return float(self.data.item())
 
     __hash__ = object.__hash__
@@ -354,7 +354,7 @@ def tensor(
     return Tensor(array).requires_grad_(requires_grad)
 
 
-def _read(how: str) -> None:
+def read(how: str) -> None:
     """Tell a tape in force that numbers leave the arrays, where no call can follow them."""
     recorded = tape.current()
     if recorded is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.device import array_module, module_of
 from azuraforge.engine.functions.function import function, sizes_of, tensor_of
 from azuraforge.engine.random import Generator, default_generator
@@ -250,6 +251,14 @@ def logspace(
 Source = Generator | None
 
 
+def _source(generator: Source) -> Generator:
+    """The generator that numbers are drawn from, which a recorded step would not draw again."""
+    recorded = tape.current()
+    if recorded is not None:
+        recorded.refuse("it draws random numbers outside of an op")
+    return generator or default_generator()
+
+
 def _drawn(name: str, draw: Any, text: str) -> None:
     def call(
         *size: Any,
@@ -261,7 +270,7 @@ def _drawn(name: str, draw: Any, text: str) -> None:
     ) -> Tensor:
         _known(layout)
         xp = array_module(device)
-        array = draw(generator or default_generator(), _shape(size), dtype or np.float32, xp)
+        array = draw(_source(generator), _shape(size), dtype or np.float32, xp)
         return _made(array, requires_grad)
 
     def like(
@@ -275,7 +284,7 @@ def _drawn(name: str, draw: Any, text: str) -> None:
     ) -> Tensor:
         _known(layout)
         xp = _module(input, device)
-        source = generator or default_generator()
+        source = _source(generator)
         return _made(draw(source, input.shape, dtype or input.dtype, xp), requires_grad)
 
     call.__doc__ = text
@@ -309,7 +318,7 @@ def randint(
         low, high, size = 0, low, high
     if low >= high:
         raise ConfigError(f"low {low}, high {high}; allowed: low below high")
-    source = generator or default_generator()
+    source = _source(generator)
     array = source.integers(low, high, _shape((size,)), array_module(device))
     return Tensor(array.astype(dtype or np.int64))
 
@@ -330,7 +339,7 @@ def randperm(
     _known(layout)
     if n < 0:
         raise ConfigError(f"n is {n}; allowed: at least 0")
-    array = (generator or default_generator()).permutation(n).astype(dtype or np.int64)
+    array = _source(generator).permutation(n).astype(dtype or np.int64)
     return Tensor(array_module(device).asarray(array))
 
 
@@ -349,7 +358,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Source = None
         raise ConfigError(f"probabilities from {low} to {high}; allowed: 0 to 1")
     xp = module_of(x.data)
     share = x.data if p is None else p
-    drawn = (generator or default_generator()).uniform(x.shape, xp=xp) < share
+    drawn = _source(generator).uniform(x.shape, xp=xp) < share
     return Tensor(drawn.astype(x.dtype)) + 0 * x
 
 
@@ -373,7 +382,7 @@ def multinomial(
         raise ConfigError(
             f"num_samples is {num_samples}; allowed: 1 to {weights.shape[-1]} without replacement"
         )
-    source = generator or default_generator()
+    source = _source(generator)
     if replacement:
         ends = np.cumsum(weights, -1) / weights.sum(-1, keepdims=True)
         at = source.uniform((len(weights), num_samples), dtype=np.float64)
@@ -411,7 +420,7 @@ def normal(
         else np.broadcast_shapes(*(x.shape for x in (mean, std) if isinstance(x, Tensor)))
     )
     like = next((x for x in (mean, std) if isinstance(x, Tensor)), None)
-    drawn = (generator or default_generator()).normal(
+    drawn = _source(generator).normal(
         tuple(shape), dtype=dtype or (np.float32 if like is None else like.dtype)
     )
     return Tensor(drawn) * std + mean

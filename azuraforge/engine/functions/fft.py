@@ -16,7 +16,7 @@ from azuraforge.engine.ops import fourier
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.index import index_put
 from azuraforge.engine.ops.shape import getitem
-from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.tensor import Tensor, read
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 
 NORMS = ("backward", "ortho", "forward")
@@ -260,6 +260,7 @@ def istft(
     batch = rows.shape[:-2]
     zeros = Tensor(np.zeros((*batch, total), rows.dtype))
     y = index_put(zeros, rows * w, index=(..., at), accumulate=True)
+    read("istft")
     squares = np.zeros(total, w.dtype)
     np.add.at(squares, at, np.broadcast_to(w.data**2, at.shape))
     begin = n_fft // 2 if center else 0

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import FUNCTIONS, alias, axis_of, function, tensor_of
 from azuraforge.engine.functions.reduce import unsqueezed
@@ -16,7 +15,7 @@ from azuraforge.engine.functions.shape import movedim, ravel
 from azuraforge.engine.ops import elementwise, rounding, scan
 from azuraforge.engine.ops import index as places
 from azuraforge.engine.ops.shape import cast, expand, getitem, reshape
-from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.tensor import Tensor, read
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 
 
@@ -35,13 +34,6 @@ def _within(index: Any, size: int, what: str = "index") -> Any:
             f"{what} holds {int(index.min())} to {int(index.max())}; allowed: {-size} to {size - 1}"
         )
     return module_of(index).where(index < 0, index + size, index)
-
-
-def read(how: str) -> None:
-    """Tell a tape in force that shapes now depend on numbers, which no call can follow."""
-    recorded = tape.current()
-    if recorded is not None:
-        recorded.refuse(f"the shape of what {how} gives depends on numbers")
 
 
 def _tall(x: Tensor) -> Tensor:
@@ -84,6 +76,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     x, index = (
         expand(x, shape=(*sizes[:axis], x.shape[axis], *sizes[axis:])) for x in (input, indices)
     )
+    read("take_along_dim")
     return places.gather(x, Tensor(_within(index.data, x.shape[axis])), axis=axis)
 
 
@@ -193,6 +186,7 @@ def _scatter_extreme(
     x: Tensor, axis: int, at: Tensor, own: Tensor, is_met: Tensor, includes: bool, *, is_max: bool
 ) -> Tensor:
     """The extreme at each place; those that reach it share its gradient."""
+    read("scatter_reduce")
     worst = -math.inf if is_max else math.inf
     values = np.where(is_met.data & (not includes), worst, x.data)
     ufunc = np.maximum if is_max else np.minimum
@@ -218,6 +212,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if index.ndim > 1:
         raise ShapeError(f"index has shape {index.shape}; allowed: at most one dimension")
     x = _tall(input)
+    read("index_select")
     at = whole(index).reshape(-1)
     if at.size and (int(at.min()) < 0 or int(at.max()) >= x.shape[axis]):
         raise ShapeError(f"index holds {at.min()} to {at.max()}; allowed: 0 to {x.shape[axis] - 1}")
@@ -226,6 +221,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def _along(input: Tensor, dim: int, index: Tensor) -> tuple[Tensor, int, Any]:
+    read("index_add, index_copy, index_fill or index_reduce")
     axis = axis_of(dim, input.ndim)
     if index.ndim > 1:
         raise ShapeError(f"index has shape {index.shape}; allowed: at most one dimension")
@@ -293,6 +289,8 @@ def index_reduce(
 
 
 def _index(indices: Sequence[Any]) -> tuple[Any, ...]:
+    if any(isinstance(x, Tensor) for x in indices):
+        read("index_put")
     parts = (x.data if isinstance(x, Tensor) else x for x in indices)
     return tuple(slice(None) if x is None else x for x in parts)
 
@@ -308,6 +306,7 @@ def index_put(
 @function("take")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements by their place in the flattened input."""
+    read("take")
     at = _within(whole(index), input.data.size)
     return getitem(ravel(input), index=at)
 
@@ -315,6 +314,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 @function("put")
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """input, with the elements of source at places of the flattened input, or added there."""
+    read("put")
     at = _within(whole(index).reshape(-1), input.data.size)
     y = places.index_put(ravel(input), ravel(source), index=at, accumulate=accumulate)
     return reshape(y, shape=input.shape)
@@ -352,6 +352,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     shape = tuple(np.broadcast_shapes(input.shape, _mask(mask).shape))
     if source.dtype != input.dtype:
         raise DTypeError(f"source {source.dtype}, input {input.dtype}; allowed: equal types")
+    read("masked_scatter")
     hits = np.broadcast_to(mask.data, shape)
     count = int(hits.sum())
     if count > source.data.size:
@@ -616,6 +617,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 @function("histc")
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements fall into each of equal bins from min to max; all there are, if equal."""
+    read("histc")
     x = input.data.reshape(-1)
     low, high = float(min), float(max)
     if bins < 1 or low > high:
@@ -638,6 +640,7 @@ def searchsorted(
     side: str | None = None,
 ) -> Tensor:
     """Where elements would have to be inserted into ordered rows."""
+    read("searchsorted")
     rows = sorted_sequence.data
     values = np.asarray(input.data if isinstance(input, Tensor) else input, rows.dtype)
     which: Any = "right" if right or side == "right" else "left"
@@ -666,6 +669,7 @@ def bucketize(
 @function("isin")
 def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     """Whether each element is one of the test elements."""
+    read("isin")
     a, b = (x.data if isinstance(x, Tensor) else x for x in (elements, test_elements))
     return Tensor(np.asarray(np.isin(a, b, invert=invert)))
 

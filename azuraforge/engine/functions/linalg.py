@@ -24,7 +24,7 @@ from azuraforge.engine.ops import elementwise, linalg, rounding
 from azuraforge.engine.ops import matmul as products
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.shape import expand, getitem, permute, reshape
-from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.tensor import Tensor, read
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 
 
@@ -152,6 +152,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Products summed over axes of both."""
     if isinstance(dims, Tensor):
+        read("tensordot")
         dims = dims.data.tolist()
     if isinstance(dims, int):
         dims = (range(-dims, 0), range(dims)) if dims else ((), ())
@@ -498,6 +499,7 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
         raise ConfigError(f"mode is {mode!r}; allowed: 'reduced', 'complete', 'r'")
     m, n = linalg.matrices(A.shape)[-2:]
     if mode == "complete" and m > n:
+        read("linalg.qr")
         full = np.linalg.qr(A.data, mode="complete")
         return QR(Tensor(full.Q), Tensor(full.R))
     if m >= n:
@@ -528,6 +530,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     u, s, v = linalg.svd(A)
     m, n = A.shape[-2:]
     if full_matrices and m != n:
+        read("linalg.svd")
         full_u, _, full_v = np.linalg.svd(A.data, full_matrices=True)
         k = min(m, n)
         if m > k:
@@ -600,7 +603,10 @@ def pinv(
 
 
 def _number(x: Any) -> Any:
-    return x.data[..., None] if isinstance(x, Tensor) else x
+    if not isinstance(x, Tensor):
+        return x
+    read("a tolerance")
+    return x.data[..., None]
 
 
 @function("pinverse")
@@ -631,6 +637,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
     _same_type(A, B)
     x = pinv(A, rcond=rcond) @ b
     m, n = A.shape[-2:]
+    read("linalg.lstsq")
     s = np.linalg.svd(A.data, compute_uv=False)
     share = np.finfo(A.dtype).eps * max(m, n) if rcond is None else rcond
     rank = (s > share * s[..., :1]).sum(-1)
@@ -649,6 +656,7 @@ def matrix_rank(
     A: Tensor, tol: Any = None, *, atol: Any = None, rtol: Any = None, hermitian: bool = False
 ) -> Tensor:
     """How many singular values are above the tolerance."""
+    read("linalg.matrix_rank")
     s = np.linalg.svd(A.data, compute_uv=False)
     low = atol if atol is not None else tol
     share = (
@@ -893,6 +901,7 @@ def _factors(A: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     m, n = linalg.matrices(A.shape)[-2:]
     k = min(m, n)
     pivots = linalg.lu_pivots(A.detach())
+    read("linalg.lu")
     P = Tensor(_matrix_of(_permutation(pivots.data, m), A.dtype))
     rows = adjoint(P) @ A
     packed = linalg.lu_square(getitem(rows, index=(..., slice(0, k), slice(0, k))))
@@ -943,6 +952,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Packed:
         wide_l = layout.pad(wide_l, widths=(*((0, 0),) * (A.ndim - 1), (0, n - k)))
     if m > k:
         up = layout.pad(up, widths=(*((0, 0),) * (A.ndim - 2), (0, m - k), (0, 0)))
+    read("linalg.lu_factor")
     return Packed(wide_l + up, Tensor((pivots.data + 1).astype(np.int32)))
 
 
@@ -970,6 +980,7 @@ def lu_unpack(
     empty = Tensor(np.zeros((0,), LU_data.dtype))
     P = low = up = empty
     if unpack_pivots:
+        read("lu_unpack")
         P = Tensor(_matrix_of(_permutation(LU_pivots.data - 1, m), LU_data.dtype))
     if unpack_data:
         ones = Tensor(np.eye(m, k, dtype=LU_data.dtype))

@@ -19,7 +19,7 @@ from azuraforge.engine.functions.function import (
 from azuraforge.engine.ops import OPS, activation, elementwise, exponential, rounding, special
 from azuraforge.engine.ops.op import Op
 from azuraforge.engine.ops.shape import cast
-from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.tensor import Tensor, read
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 
 NUMBERLESS = frozenset(  # of two tensors; a number is none, as in PyTorch
@@ -312,6 +312,7 @@ def isclose(
         raise DTypeError(f"input {input.dtype}, other {other.dtype}; allowed: equal types")
     if rtol < 0 or atol < 0:
         raise ConfigError(f"rtol {rtol}, atol {atol}; allowed: at least 0")
+    read("isclose")
     same = np.isclose(input.data, other.data, rtol, atol, equal_nan)
     return Tensor(module_of(input.data).asarray(same))
 
@@ -327,6 +328,7 @@ def allclose(
 @function("equal")
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and all elements are equal."""
+    read("equal")
     return input.shape == other.shape and bool((input.data == other.data).all())
 
 
@@ -341,6 +343,7 @@ def _whole(name: str) -> None:
                 tensor_of(x)
         if not any(isinstance(x, Tensor) for x in operands):
             tensor_of(operands[0])
+        read(name)
         arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
         kinds = [np.asarray(x).dtype if not hasattr(x, "dtype") else x.dtype for x in arrays]
         if any(kind.kind not in "biu" for kind in kinds):

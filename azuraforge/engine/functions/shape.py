@@ -23,7 +23,7 @@ from azuraforge.engine.functions.reduce import unsqueezed
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.promotion import common_type
 from azuraforge.engine.ops.shape import cast, expand, getitem, permute
-from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.tensor import Tensor, read
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 
 
@@ -336,6 +336,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     size = input.shape[axis]
     given = indices_or_sections
     if isinstance(given, Tensor):
+        read("tensor_split")
         given = given.data.tolist()
     if isinstance(given, int):
         if given < 1:
@@ -500,6 +501,8 @@ def repeat_interleave(
     """Each element of an axis repeated, all as often or each by its own number."""
     x = ravel(input) if dim is None or not input.ndim else input
     axis = 0 if dim is None else axis_of(dim, input.ndim)
+    if isinstance(repeats, Tensor):
+        read("repeat_interleave")
     counts = repeats.data if isinstance(repeats, Tensor) else np.asarray(repeats)
     xp = module_of(x.data)
     places = xp.repeat(xp.arange(x.shape[axis]), counts.tolist())
