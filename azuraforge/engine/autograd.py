@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from azuraforge.engine import tape, versions
+from azuraforge.engine import tape, versions, views
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.hooks import Hooks
 from azuraforge.engine.modes import (
@@ -165,6 +165,8 @@ def check_finite(
 
 def source(x: Tensor) -> Source | None:
     """Where the gradient of `x` goes: to an output of a node, or to the leaf itself."""
+    if x.base is not None and x.base.is_stale:
+        views.refresh(x)
     if not x.requires_grad:
         return None
     return (x if x.node is None else x.node), x.place

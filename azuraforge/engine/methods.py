@@ -15,6 +15,8 @@ from azuraforge.engine.tensor import Tensor
 OPERATORS = """
     __abs__ __pos__ __invert__ __mod__ __rmod__ __floordiv__ __rfloordiv__ __rpow__ __rdiv__
     __and__ __rand__ __or__ __ror__ __xor__ __rxor__ __lshift__ __rlshift__ __rshift__ __rrshift__
+    __iadd__ __isub__ __imul__ __itruediv__ __ipow__ __imod__ __ifloordiv__ __iand__ __ior__
+    __ixor__
 """.split()
 
 

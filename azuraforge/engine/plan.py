@@ -51,10 +51,12 @@ class Rehearsal(Tape):
         pass
 
     def empty(self, shape: Sequence[int], dtype: Any) -> Array:
-        made, life = np.empty(shape, dtype), Life(_bytes(shape, dtype), self._time)
+        made, life = super().empty(shape, dtype), Life(_bytes(shape, dtype), self._time)
+        key = id(made)
 
         def let_go(_: Any) -> None:
             life.end = self._time
+            self.made.discard(key)
 
         self.lives.append(life)
         self._watches.append(weakref.ref(made, let_go))
@@ -74,6 +76,7 @@ class Recording(Tape):
         self._lives = lives
         self._places, self.size = places(lives)
         arena = np.empty(self.size + ALIGNMENT, np.uint8)
+        self.made.add(id(arena))
         self._arena = arena[-arena.ctypes.data % ALIGNMENT :]
         self._count = 0
 
@@ -85,7 +88,7 @@ class Recording(Tape):
             self.refuse("its second call makes other arrays than its first")
             return np.empty(shape, dtype)
         if not _is_placed(found):
-            return np.empty(shape, dtype)
+            return super().empty(shape, dtype)
         return np.ndarray(shape, dtype, self._arena, self._places[number])
 
     def forget(self) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import versions
 from azuraforge.engine.constants import Constants
 from azuraforge.engine.device import Array, may_share_memory, module_of
 
@@ -34,6 +35,7 @@ class Tape:
         self.states: list[Any] = []  # optimizers and generators the step moves on
         self.arrays: list[Array] = []  # arrays the step changes in place: parameters, statistics
         self.leaves: list[tuple[Any, Any]] = []  # tensors, and the gradients the step gives them
+        self.made: set[int] = set()  # the ids of arrays that own memory of the step's own
         self.refusal: str | None = None
 
     def note(self, function: Callable[..., Any], *args: Any) -> None:
@@ -46,7 +48,13 @@ class Tape:
 
     def empty(self, shape: Sequence[int], dtype: Any) -> Array:
         """Memory that calls fill before they read it."""
-        return np.empty(shape, dtype)
+        array = np.empty(shape, dtype)
+        self.made.add(id(array))
+        return array
+
+    def has_made(self, array: Array) -> bool:
+        """Whether the memory of an array is of the step's own making."""
+        return id(versions.owner(array)) in self.made
 
     def changes(self, state: Any, *arrays: Array) -> None:
         """Note that the step moves `state` on (state_dict, load_state_dict) and changes arrays."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import autocast, autograd, hooks, tape
+from azuraforge.engine import autocast, autograd, hooks, tape, versions, views
 from azuraforge.engine.device import Array, array_module, device_of, module_of, put
 from azuraforge.engine.modes import is_grad_enabled, is_watched
 from azuraforge.engine.ops import elementwise, matmul, reduce
@@ -24,7 +24,7 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__", "data", "grad", "hooks", "node", "place", "requires_grad",
+        "__weakref__", "base", "data", "grad", "hooks", "node", "place", "requires_grad",
     )  # fmt: skip
     __array_ufunc__ = None  # so that `array + tensor` asks the tensor
 
@@ -34,6 +34,7 @@ class Tensor:
         self.node: autograd.Node | None = None  # the applied op it came from; None for a leaf
         self.place = 0  # which of that op's outputs it is
         self.requires_grad = requires_grad
+        self.base: views.View | None = None  # whose memory it shows, if it is another's
         self.hooks: dict[int, hooks.Hooks] | None = None  # of a leaf, as of a node
 
     @staticmethod
@@ -55,6 +56,8 @@ class Tensor:
                 node = autograd.Node(op, how, sources, arrays, outputs, bound)
                 for place, result in enumerate(results):
                     result.node, result.place, result.requires_grad = node, place, True
+        if op.is_view and isinstance(inputs[0], Tensor):
+            views.note(results[0], inputs[0], op, bound)
         return results[0] if op.returned == 1 else tuple(results)
 
     @property
@@ -312,6 +315,18 @@ class Tensor:
         parts = index if isinstance(index, tuple) else (index,)
         arrays = tuple(part.data if isinstance(part, Tensor) else part for part in parts)
         return _tensor(layout.getitem(self, index=arrays))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        from azuraforge.engine import inplace  # here: it builds on this module
+
+        parts = index if isinstance(index, tuple) else (index,)
+        arrays = tuple(part.data if isinstance(part, Tensor) else part for part in parts)
+        inplace.assigned(self, arrays if isinstance(index, tuple) else arrays[0], value)
+
+    @property
+    def _version(self) -> int:
+        """How often the memory of this tensor was changed in place."""
+        return versions.version(self.data)
 
     def __repr__(self) -> str:
         flags = ", requires_grad=True" if self.requires_grad else ""

@@ -30,10 +30,10 @@ class _Changes:
 
 def changed(array: Array, by: str) -> None:
     """Note that the memory of `array` was changed in place, and by which op."""
-    owner = _owner(array)
-    key = id(owner)
+    own = owner(array)
+    key = id(own)
     if key not in _changes:
-        _changes[key] = _Changes(ref(owner, lambda _: _changes.pop(key, None)))
+        _changes[key] = _Changes(ref(own, lambda _: _changes.pop(key, None)))
     now[0] += 1
     found = _changes[key]
     found.count += 1
@@ -42,13 +42,13 @@ def changed(array: Array, by: str) -> None:
 
 def version(array: Array) -> int:
     """How often the memory of an array, or of another that shares it, was changed in place."""
-    found = _changes.get(id(_owner(array)))
+    found = _changes.get(id(owner(array)))
     return found.count if found else 0
 
 
 def changed_since(array: Array, time: int) -> str | None:
     """The op that changed the memory of an array after `time`, None if there was none."""
-    found = _changes.get(id(_owner(array)))
+    found = _changes.get(id(owner(array)))
     if found is None:
         return None
     low, high = _part(array)
@@ -58,7 +58,7 @@ def changed_since(array: Array, time: int) -> str | None:
     return None
 
 
-def _owner(array: Array) -> Any:
+def owner(array: Array) -> Any:
     """The array whose memory an array shows."""
     below: Any = array
     while type(getattr(below, "base", None)) is type(array):

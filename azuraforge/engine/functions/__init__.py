@@ -5,6 +5,7 @@ from azuraforge.engine.functions import (
     create,
     fft,
     indexing,
+    inplace,
     linalg,
     pointwise,
     reduce,
@@ -20,6 +21,7 @@ __all__ = [
     "create",
     "fft",
     "indexing",
+    "inplace",
     "linalg",
     "pointwise",
     "reduce",
@@ -28,3 +30,4 @@ __all__ = [
 
 make_room()
 attach()
+inplace.attach()

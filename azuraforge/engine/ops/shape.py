@@ -34,6 +34,13 @@ def _scatter(xp: Any, g: Array, sum_x: Array, index: Any) -> None:
         sum_x[index] += g
 
 
+def _part(xp: Any, x: Array, index: Any) -> Array:
+    y = x[index]
+    if isinstance(y, np.generic):  # a number by itself; a view of it is asked for
+        y = x[(*index, ...)] if isinstance(index, tuple) else x[index, ...]
+    return y
+
+
 reshape = op(
     "reshape(x, *, shape) -> y",
     shape=_reshaped,
@@ -55,7 +62,7 @@ permute = op(
 getitem = op(
     "getitem(x, *, index) -> y",
     shape=lambda x, index: np.empty(x, np.bool_)[index].shape,
-    forward=lambda xp, x, index: x[index],
+    forward=_part,
     grads={"x": _scatter},
     is_view=True,
     samples=(
