@@ -9,9 +9,8 @@ from typing import Any
 from azuraforge.engine import inplace
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import FUNCTIONS, function, tensor_of
-from azuraforge.engine.functions.indexing import read
 from azuraforge.engine.random import Generator, default_generator
-from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.tensor import Tensor, read
 from azuraforge.errors import ConfigError
 
 CHANGES = """
