@@ -9,8 +9,7 @@ Parameters stay in float32; an op casts what it is given, and gradients come bac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +22,8 @@ from azuraforge.errors import DTypeError
 # What products add up is kept wider by the hardware; sums, powers and logarithms are not.
 IN_HALF = frozenset(
     """
-    linear matmul bmm addmm baddbmm einsum conv1d conv2d conv3d
-    conv_transpose1d conv_transpose2d conv_transpose3d rnn gru lstm scaled_dot_product_attention
+    linear matmul bmm addmm baddbmm einsum conv2d
+    convolution convolution_input rnn gru lstm scaled_dot_product_attention
     """.split()
 )
 IN_FULL = frozenset(
@@ -54,16 +53,6 @@ class Mode:
 
 _mode: ContextVar[Mode | None] = ContextVar("azuraforge_autocast", default=None)
 current = _mode.get  # the mode in force; every op asks
-
-
-@contextmanager
-def using(mode: Mode | None) -> Iterator[None]:
-    """Within the block, this mode is in force."""
-    token = _mode.set(mode)
-    try:
-        yield
-    finally:
-        _mode.reset(token)
 
 
 class autocast(ContextDecorator):  # noqa: N801  PyTorch's name

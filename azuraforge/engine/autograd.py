@@ -24,7 +24,6 @@ from azuraforge.engine.modes import (
     is_grad_enabled,
     is_watched,
     no_grad,
-    nodes_made,
     set_grad_enabled,
 )
 from azuraforge.engine.ops.implementation import Implementation
@@ -76,10 +75,7 @@ class Node:
             *op.operands(arrays), *outputs, *attributes,
             *op.operands(self.shapes), *(shape for shape, _ in self.types),
         )  # fmt: skip
-        self.kept: Any = how.keep(row)  # a row of values, what brings them again, or None: used up
-        made = nodes_made()
-        if made is not None:
-            made.append(self)
+        self.kept: tuple[Any, ...] | None = how.keep(row)
 
     @property
     def name(self) -> str:
@@ -125,7 +121,6 @@ class Node:
 
     def usable(self) -> tuple[Any, ...]:
         """What was kept for the gradients. Raises: GradientError as `gradients` does."""
-        self.resolve()
         if self.kept is None:
             raise GradientError(
                 f"backward: the graph through {self.name} was used up by an earlier backward(); "
@@ -133,13 +128,7 @@ class Node:
             )
         if versions.now[0] != self.time:
             self.check_kept(self.kept)
-        kept: tuple[Any, ...] = self.kept
-        return kept
-
-    def resolve(self) -> None:
-        """Have what a checkpoint did not keep computed again."""
-        while hasattr(self.kept, "bring"):
-            self.kept = self.kept.bring(self)
+        return self.kept
 
     def check_kept(self, kept: tuple[Any, ...]) -> None:
         """Raise GradientError if one of the arrays that were kept changed in place since."""

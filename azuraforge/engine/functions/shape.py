@@ -568,6 +568,9 @@ def padded(
         return layout.pad(
             x, widths=tuple((max(a, 0), max(b, 0)) for a, b in widths), value=value or 0
         )
+    if mode == "circular":  # what is cut off does not come round again
+        x = getitem(x, index=cuts)
+        widths = [(max(a, 0), max(b, 0)) for a, b in widths]
     for axis, (a, b) in enumerate(widths):
         if (a, b) != (0, 0):
             places = _pad_places(mode, x.shape[axis], max(a, 0), max(b, 0))

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.ops.conv import Pair, padded, windows_of
 from azuraforge.engine.ops.declare import op
 from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.ops.sample import Sample, distinct, normal
+from azuraforge.engine.ops.window import even, inner, padded, taps, windows_of
 from azuraforge.errors import ShapeError
+
+Pair = tuple[int, int]
+DENSE = (1, 1)
 
 
 def _shape(x: Shape, kernel_size: Pair, stride: Pair, padding: Pair) -> Shape:
@@ -18,21 +21,12 @@ def _shape(x: Shape, kernel_size: Pair, stride: Pair, padding: Pair) -> Shape:
         raise ShapeError(f"input {x}; allowed: (batch, channels, height, width)")
     if any(2 * p > k for p, k in zip(padding, kernel_size, strict=True)):
         raise ShapeError(f"padding {padding} is more than half the kernel {kernel_size}")
-    return (*x[:2], *windows_of((x[2], x[3]), kernel_size, stride, padding))
-
-
-def _places(kernel_size: Pair, stride: Pair, places: Shape) -> Iterator[Any]:
-    """For each element of the kernel the slices of x that it meets."""
-    for i in range(kernel_size[0]):
-        for j in range(kernel_size[1]):
-            down = slice(i, i + stride[0] * places[0], stride[0])
-            right = slice(j, j + stride[1] * places[1], stride[1])
-            yield (slice(None), slice(None), down, right)
+    return (*x[:2], *windows_of((x[2], x[3]), kernel_size, stride, even(padding), DENSE))
 
 
 def _forward(xp: Any, x: Array, y: Array, kernel_size: Pair, stride: Pair, padding: Pair) -> None:
-    wide = padded(xp, x, padding, -xp.inf)
-    first, *rest = _places(kernel_size, stride, y.shape[2:])
+    wide = padded(xp, x, even(padding), -xp.inf)
+    first, *rest = taps(kernel_size, stride, DENSE, y.shape[2:])
     xp.copyto(y, wide[first])
     for seen in rest:
         xp.maximum(y, wide[seen], out=y)  # NaN wins, and shows
@@ -42,14 +36,13 @@ def _gradient(
     xp: Any, g: Array, x: Array, y: Array, kernel_size: Pair, stride: Pair, padding: Pair
 ) -> Array:
     """To the first element of each window that is its maximum."""
-    wide = padded(xp, x, padding, -xp.inf)
+    wide = padded(xp, x, even(padding), -xp.inf)
     gx, is_free = xp.zeros_like(wide), xp.ones(y.shape, bool)
-    for seen in _places(kernel_size, stride, y.shape[2:]):
+    for seen in taps(kernel_size, stride, DENSE, y.shape[2:]):
         is_maximum = (wide[seen] == y) & is_free
         is_free ^= is_maximum
         gx[seen] += g * is_maximum
-    (top, left), (height, width) = padding, x.shape[2:]
-    return gx[:, :, top : top + height, left : left + width]
+    return gx[inner(x.shape[2:], even(padding))]
 
 
 max_pool2d = op(

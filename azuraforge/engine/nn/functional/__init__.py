@@ -1,6 +1,7 @@
 """Functions of tensors, under PyTorch's names."""
 
 from azuraforge.engine.nn.functional.activation import *
+from azuraforge.engine.nn.functional.adaptive_pool import *
 from azuraforge.engine.nn.functional.attention import *
 from azuraforge.engine.nn.functional.conv import *
 from azuraforge.engine.nn.functional.dropout import *
