@@ -144,7 +144,6 @@ def _timed(
         difference = largest_output_difference(one, two, tolerance=tolerance)
     else:
         difference = largest_loss_difference(one, two, tolerance=tolerance, steps=effort.steps)
-    _set_threads(threads, ours, peer)  # again: the first kernel starts a pool, which sets OpenMP's
     pair = measure_pair(
         one,
         two,

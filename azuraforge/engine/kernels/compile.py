@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,9 +18,6 @@ from azuraforge.engine.kernels.disk import KeptOnDisk
 from azuraforge.engine.threads import hold_blas
 
 OPTIONS = {"error_model": "numpy", "nogil": True}  # a checked division is not vectorised
-
-if "NUMBA_THREADING_LAYER" not in os.environ:
-    numba.config.THREADING_LAYER = "threadsafe"  # the default may abort on concurrent use
 
 hold_blas()
 
@@ -47,11 +43,9 @@ def _ask_for_scipy() -> None:
 _load_numba()
 
 
-def part(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:
+def part(function: Callable[..., Any]) -> Any:
     """A function that kernels are made of; it is compiled into those that call it."""
-    if function is None:
-        return lambda found: part(found, parallel=parallel)
-    return numba.njit(parallel=parallel, **OPTIONS)(function)
+    return numba.njit(**OPTIONS)(function)
 
 
 def compiled(signature: str) -> Callable[[Callable[..., Any]], Any]:

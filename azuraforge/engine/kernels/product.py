@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
-from numba import prange, types
+from numba import types
 from numba.extending import intrinsic
 
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array
-from azuraforge.engine.kernels.compile import compiled, native, part
-from azuraforge.engine.kernels.memory import address
+from azuraforge.engine.kernels import split
+from azuraforge.engine.kernels.compile import native, part
+from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.simd import FLOAT, INT, LANES, PANEL, ROWS, VECTORS, tile
 from azuraforge.engine.threads import threads
 
@@ -25,6 +27,7 @@ HALF_VECTORS = VECTORS // 2  # for up to so many columns, a full tile would do w
 HEIGHTS = (ROWS, ROWS * 2 // 3, ROWS // 3, 1)
 WORTH_SPLITTING = 400_000  # multiply-adds: below, a second thread costs more than it brings
 SIZE = 4  # bytes of a float32
+FLOOR = 11 * 8  # bytes of a job of `multiply` before its float
 
 
 FULL, WIDE, HALF, NARROW = (
@@ -115,27 +118,6 @@ def product(
     return types.void(*[types.int64] * 13, types.float32), emit
 
 
-@part(parallel=True)
-def split_product(at, threads, m, n, k, a, a_row, a_k, b, b_k, c, c_row, first, first_row, floor):  # type: ignore[no-untyped-def]
-    """`product`, its rows split over threads where that is worth it.
-
-    Each element is summed by one thread in one order: the count does not change the bits.
-    """
-    if threads == 1 or m * n * k < WORTH_SPLITTING:
-        product(at, m, n, k, a, a_row, a_k, b, b_k, c, c_row, first, first_row, floor)
-    else:
-        share = -(-m // (threads * ROWS)) * ROWS
-        for part_number in prange(threads):
-            i = part_number * share
-            rows = min(share, m - i)
-            if rows > 0:
-                a_i, c_i = a + SIZE * i * a_row, c + SIZE * i * c_row
-                from_i = first + SIZE * i * first_row
-                product(
-                    at, rows, n, k, a_i, a_row, a_k, b, b_k, c_i, c_row, from_i, first_row, floor
-                )
-
-
 def multiply(
     m: int, n: int, k: int, a: Array, a_row: int, a_k: int, b: Array, b_k: int, c: Array,
     first: Array | None = None, floor: float = -math.inf,
@@ -144,12 +126,20 @@ def multiply(
 
     Shape: a (m, k) and b (k, n) as the distances say, in contiguous arrays; c (m, n); first (n,)
     """
-    begin = 0 if first is None else address(first)
-    places = address(a), a_row, a_k, address(b), b_k, address(c), n, begin, 0
     tape.keep(a, b, c, first)
-    tape.run(_multiply, PRODUCT, threads(), m, n, k, *places, floor)
+    count = threads() if m * n * k > WORTH_SPLITTING else 1
+    begin = 0 if first is None else address(first)
+    places = address(a), a_row, a_k, address(b), b_k, address(c), begin
+    split.run(_multiply, count, PRODUCT, m, n, k, *places, int(np.float32(floor).view(np.int32)))
 
 
-@compiled(f"void({', '.join(['i8'] * 14)}, f4)")
-def _multiply(at, count, m, n, k, a, a_row, a_k, b, b_k, c, c_row, first, first_row, floor):  # type: ignore[no-untyped-def]
-    split_product(at, count, m, n, k, a, a_row, a_k, b, b_k, c, c_row, first, first_row, floor)
+@split.task
+def _multiply(job, number, count):  # type: ignore[no-untyped-def]
+    """The rows of one thread. Each element is summed in one order: the count changes no bits."""
+    at, m, n, k, a, a_row, a_k, b, b_k, c, first = split.unpacked(job, 11)
+    share = -(-m // (count * ROWS)) * ROWS
+    begin, end = min(m, number * share), min(m, (number + 1) * share)
+    if begin < end:
+        a_i, c_i = a + SIZE * begin * a_row, c + SIZE * begin * n
+        floor = floats(job + FLOOR, 1)[0]
+        product(at, end - begin, n, k, a_i, a_row, a_k, b, b_k, c_i, n, first, 0, floor)

@@ -1,7 +1,7 @@
 """Work shared by threads: a function compiled once, called by address with a job and a number.
 
 A job is one row of whole numbers: sizes, distances, and addresses of arrays that the caller keeps
-alive. Compiling a loop over threads costs seconds; so there is this one for all.
+alive. The threads are those of pool.py.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, prange, types
+from numba import carray, types
 from numba.extending import intrinsic
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from azuraforge.engine import tape
 from azuraforge.engine.kernels.compile import compiled, native, part
+from azuraforge.engine.kernels.pool import pool, shared
 from azuraforge.engine.kernels.simd import INT
 
 task = native("void(i8, i8, i8)")  # f(job, number, count), for `run`
@@ -23,17 +23,7 @@ task = native("void(i8, i8, i8)")  # f(job, number, count), for `run`
 
 def run(function: Any, count: int, *job: int) -> None:
     """Let `count` threads each call a task with its number."""
-    tape.run(_run, function.address, count, np.array(job, np.int64))
-
-
-@intrinsic
-def _call(typing: Any, function: Any, job: Any, number: Any, count: Any) -> Any:
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = ir.FunctionType(ir.VoidType(), [INT] * 3)
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 4), emit
+    tape.run(_run, pool(count), function.address, count, np.array(job, np.int64))
 
 
 @intrinsic
@@ -56,15 +46,6 @@ def integers(address, count):  # type: ignore[no-untyped-def]
     return carray(_whole_numbers(address), count)
 
 
-@part(parallel=True)
-def _split(function, count, job):  # type: ignore[no-untyped-def]
-    for number in prange(count):
-        _call(function, job, number, count)
-
-
-@compiled("void(i8, i8, i8[::1])")
-def _run(function, count, job):  # type: ignore[no-untyped-def]
-    if count == 1:
-        _call(function, job.ctypes.data, 0, 1)
-    else:
-        _split(function, count, job.ctypes.data)
+@compiled("void(i8, i8, i8, i8[::1])")
+def _run(pool, function, count, job):  # type: ignore[no-untyped-def]
+    shared(pool, function, count, job.ctypes.data)
