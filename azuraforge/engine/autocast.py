@@ -9,7 +9,8 @@ Parameters stay in float32; an op casts what it is given, and gradients come bac
 
 from __future__ import annotations
 
-from contextlib import ContextDecorator
+from collections.abc import Iterator
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,16 @@ class Mode:
 
 _mode: ContextVar[Mode | None] = ContextVar("azuraforge_autocast", default=None)
 current = _mode.get  # the mode in force; every op asks
+
+
+@contextmanager
+def using(mode: Mode | None) -> Iterator[None]:
+    """Within the block, this mode is in force."""
+    token = _mode.set(mode)
+    try:
+        yield
+    finally:
+        _mode.reset(token)
 
 
 class autocast(ContextDecorator):  # noqa: N801  PyTorch's name

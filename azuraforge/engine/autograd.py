@@ -24,6 +24,7 @@ from azuraforge.engine.modes import (
     is_grad_enabled,
     is_watched,
     no_grad,
+    nodes_made,
     set_grad_enabled,
 )
 from azuraforge.engine.ops.implementation import Implementation
@@ -75,7 +76,10 @@ class Node:
             *op.operands(arrays), *outputs, *attributes,
             *op.operands(self.shapes), *(shape for shape, _ in self.types),
         )  # fmt: skip
-        self.kept: tuple[Any, ...] | None = how.keep(row)
+        self.kept: Any = how.keep(row)  # a row of values, what brings them again, or None: used up
+        made = nodes_made()
+        if made is not None:
+            made.append(self)
 
     @property
     def name(self) -> str:
@@ -121,6 +125,7 @@ class Node:
 
     def usable(self) -> tuple[Any, ...]:
         """What was kept for the gradients. Raises: GradientError as `gradients` does."""
+        self.resolve()
         if self.kept is None:
             raise GradientError(
                 f"backward: the graph through {self.name} was used up by an earlier backward(); "
@@ -128,7 +133,13 @@ class Node:
             )
         if versions.now[0] != self.time:
             self.check_kept(self.kept)
-        return self.kept
+        kept: tuple[Any, ...] = self.kept
+        return kept
+
+    def resolve(self) -> None:
+        """Have what a checkpoint did not keep computed again."""
+        while hasattr(self.kept, "bring"):
+            self.kept = self.kept.bring(self)
 
     def check_kept(self, kept: tuple[Any, ...]) -> None:
         """Raise GradientError if one of the arrays that were kept changed in place since."""

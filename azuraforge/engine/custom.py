@@ -28,7 +28,7 @@ import numpy as np
 from azuraforge.engine import versions
 from azuraforge.engine.autograd import Node, source
 from azuraforge.engine.device import Array
-from azuraforge.engine.modes import is_grad_enabled, is_watched, no_grad
+from azuraforge.engine.modes import is_grad_enabled, is_watched, no_grad, nodes_made
 from azuraforge.engine.place import line_of_user
 from azuraforge.engine.recorded import recorded, tensor_of
 from azuraforge.engine.tensor import Tensor
@@ -143,6 +143,9 @@ class _FunctionNode(Node):
         self.line = line_of_user() if is_watched() else None
         self.kept = tuple(_to_keep(x, inputs, outputs) for x in ctx.saved)
         ctx.saved = ()
+        made = nodes_made()
+        if made is not None:
+            made.append(self)
 
     @property
     def name(self) -> str:

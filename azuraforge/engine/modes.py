@@ -8,6 +8,8 @@ from contextvars import ContextVar, Token
 from typing import Any, Self
 
 _records: ContextVar[bool] = ContextVar("azuraforge_records", default=True)
+_nodes: ContextVar[list[Any] | None] = ContextVar("azuraforge_nodes", default=None)
+nodes_made = _nodes.get  # the list that nodes of the graph are written in, if there is one
 _watches: ContextVar[bool] = ContextVar("azuraforge_watches", default=False)
 
 
@@ -88,3 +90,20 @@ def detect_anomaly() -> Iterator[None]:
         yield
     finally:
         _watches.reset(token)
+
+
+@contextmanager
+def collecting(*, alone: bool = False) -> Iterator[list[Any]]:
+    """Within the block, the nodes of the graph that are made, in order.
+
+    A block around this one gets them too, unless this one is `alone`.
+    """
+    outer = _nodes.get()
+    found: list[Any] = []
+    token = _nodes.set(found)
+    try:
+        yield found
+    finally:
+        _nodes.reset(token)
+    if outer is not None and not alone:
+        outer += found

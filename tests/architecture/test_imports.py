@@ -25,9 +25,9 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
 GUARDED = """
     numpy msgspec safetensors numba cupy ray litestar uvicorn httpx textual sqlalchemy alembic
-    sklearn torch pytest
+    sklearn torch pytest onnx
     azuraforge.engine azuraforge.schema azuraforge.plugin azuraforge.store azuraforge.actors
-    azuraforge.client azuraforge.api azuraforge.cli azuraforge_tui
+    azuraforge.interop azuraforge.client azuraforge.api azuraforge.cli azuraforge_tui
 """.split()
 
 
@@ -59,6 +59,7 @@ ACTORS = """
 LAYERS = [
     Layer("azuraforge.errors"),
     Layer("azuraforge.engine", "numpy", modules_load="numba safetensors"),
+    Layer("azuraforge.interop", modules_load="numpy numba safetensors onnx azuraforge.engine"),
     Layer("azuraforge.schema", "msgspec"),
     Layer("azuraforge.plugin", "msgspec azuraforge.schema"),
     Layer(

@@ -1,0 +1,1 @@
+"""What other programs write and read: ONNX models, PyTorch's files, arrays of other libraries."""

@@ -1,0 +1,9 @@
+"""ONNX models: `load` gives a module to run, train further, capture and freeze.
+
+Needs the package `onnx`, for the file format alone: pip install "azuraforge[onnx]".
+"""
+
+from azuraforge.interop.onnx.graph import Graph
+from azuraforge.interop.onnx.model import load
+
+__all__ = ["Graph", "load"]
