@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from azuraforge import amp, autograd, data, fft, linalg, nn, optim, special, utils
+    from azuraforge import amp, autograd, data, fft, func, linalg, nn, optim, special, utils
     from azuraforge.actors.connect import connect
     from azuraforge.actors.predictor import Predictor
     from azuraforge.actors.registry import Registry
@@ -53,7 +53,7 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "RunSpec": "azuraforge.schema.specs",
     "StudySpec": "azuraforge.schema.specs",
 }
-_MODULES = {"amp", "autograd", "data", "fft", "linalg", "nn", "optim", "special", "utils"}
+_MODULES = {"amp", "autograd", "data", "fft", "func", "linalg", "nn", "optim", "special", "utils"}
 
 __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "Tensor",
@@ -76,6 +76,7 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "data",
     "linalg",
     "fft",
+    "func",
     "special",
     "utils",
     "RunSpec",

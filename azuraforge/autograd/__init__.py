@@ -1,5 +1,6 @@
 """Gradients, under PyTorch's names; written in engine/."""
 
+from azuraforge.autograd import functional
 from azuraforge.engine.check import gradcheck, gradgradcheck
 from azuraforge.engine.custom import Function, once_differentiable
 from azuraforge.engine.higher import grad
@@ -16,6 +17,7 @@ __all__ = [
     "Function",
     "detect_anomaly",
     "enable_grad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",

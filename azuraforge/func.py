@@ -1,0 +1,25 @@
+"""Functions made of functions, under torch.func's names; written in engine/."""
+
+from azuraforge.engine.nn.functional_call import functional_call
+from azuraforge.engine.transforms import (
+    grad,
+    grad_and_value,
+    hessian,
+    jacfwd,
+    jacrev,
+    jvp,
+    vjp,
+)
+from azuraforge.engine.vmap import vmap
+
+__all__ = [
+    "functional_call",
+    "grad",
+    "grad_and_value",
+    "hessian",
+    "jacfwd",
+    "jacrev",
+    "jvp",
+    "vjp",
+    "vmap",
+]
