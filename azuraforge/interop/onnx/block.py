@@ -10,7 +10,16 @@ from typing import Any
 from azuraforge.engine.tape import recording
 from azuraforge.errors import AzuraForgeError, DTypeError, ShapeError
 from azuraforge.interop.onnx.converter import Converter
-from azuraforge.interop.onnx.values import Value, as_array, as_tensor, is_constant, on_host
+from azuraforge.interop.onnx.values import (
+    Value,
+    as_array,
+    as_tensor,
+    is_constant,
+    narrow_type,
+    narrowed,
+    on_host,
+    widened,
+)
 
 STATISTICS = {"BatchNormalization": (3, 4)}  # inputs that no gradient trains
 
@@ -44,9 +53,9 @@ class Node:
         folds = not self.blocks and not self.converter.is_random and all(map(is_constant, inputs))
         try:
             if not folds:
-                return self.converter.function(*self._operands(inputs), **attributes)
+                return self._done(inputs, attributes)
             with recording(None):  # constants need no replay
-                found = self.converter.function(*self._operands(inputs), **attributes)
+                found = self._done(inputs, attributes)
             return tuple(map(as_array, found)) if isinstance(found, tuple) else as_array(found)
         except AzuraForgeError as error:
             raise type(error)(f"{self}: {error}") from error
@@ -55,12 +64,18 @@ class Node:
         except (ValueError, IndexError) as error:
             raise ShapeError(f"{self}: {error}") from error
 
-    def _operands(self, inputs: list[Value]) -> list[Value]:
+    def _done(self, inputs: list[Value], attributes: dict[str, Any]) -> Any:
         kinds = self.converter.is_host
-        return [
+        operands = [
             on_host(x) if kinds[min(i, len(kinds) - 1)] else as_tensor(x)
             for i, x in enumerate(inputs)
         ]
+        narrow = None if self.converter.takes_any else narrow_type(operands)
+        if narrow is None:
+            return self.converter.function(*operands, **attributes)
+        found = self.converter.function(*map(widened, operands), **attributes)
+        several = found if isinstance(found, tuple) else (found,)
+        return tuple(narrowed(y, narrow) for y in several)
 
     @cached_property
     def outer(self) -> set[str]:

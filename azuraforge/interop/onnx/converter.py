@@ -32,7 +32,8 @@ class Converter:
     function: Callable[..., Any]
     is_host: tuple[bool, ...]  # of each input; the last one stands for all further ones
     attributes: frozenset[str] | None  # None: whatever there is
-    is_random: bool
+    is_random: bool = False
+    takes_any: bool = False  # element types that the engine has no ops for, too
 
     @property
     def counts_outputs(self) -> bool:
@@ -43,9 +44,18 @@ CONVERTERS: dict[tuple[str, str], list[Converter]] = {}  # filled at import, the
 
 
 def converter(
-    *ops: str, since: int = 1, host: str = "", is_random: bool = False, domain: str = MAIN
+    *ops: str,
+    since: int = 1,
+    host: str = "",
+    is_random: bool = False,
+    takes_any: bool = False,
+    domain: str = MAIN,
 ) -> Callable[[F], F]:
-    """Make a function the converter of operators from an opset on."""
+    """Make a function the converter of operators from an opset on.
+
+    Element types that the engine has no ops for, such as bfloat16, are widened to float32 for it
+    and the results narrowed again, unless it `takes_any`.
+    """
 
     def declare(function: F) -> F:
         parameters = inspect.signature(function).parameters.values()
@@ -54,7 +64,8 @@ def converter(
         is_host = tuple(name in host.split() for name in inputs)
         for op in ops:
             versions = CONVERTERS.setdefault((domain, op), [])
-            versions.append(Converter(op, since, function, is_host, keywords, is_random))
+            each = Converter(op, since, function, is_host, keywords, is_random, takes_any)
+            versions.append(each)
             versions.sort(key=lambda each: -each.since)
         return function
 
@@ -66,7 +77,7 @@ def convert(since: int = 1, **functions: Callable[..., Any]) -> None:
     for op, function in functions.items():
         is_host = (False,)
         versions = CONVERTERS.setdefault((MAIN, op), [])
-        versions.append(Converter(op, since, function, is_host, frozenset(), is_random=False))
+        versions.append(Converter(op, since, function, is_host, frozenset()))
         versions.sort(key=lambda each: -each.since)
 
 

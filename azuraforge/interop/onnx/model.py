@@ -101,7 +101,9 @@ class Reader:
         if schema is not None and schema.has_function:
             return self._expanded(schema.function_body, proto, schema)
         if schema is not None and schema.has_context_dependent_function:
-            return Converter(proto.op_type, 1, ByTypes(self, proto, schema), (False,), None, True)
+            return Converter(
+                proto.op_type, 1, ByTypes(self, proto, schema), (False,), None, True, True
+            )
         of_domain = f"{domain}." if domain else ""
         raise ConfigError(
             f"onnx: node {proto.name!r} is {of_domain}{proto.op_type} of opset {opset}, which "
@@ -115,13 +117,14 @@ class Reader:
             missing = [None] * (len(block.inputs) - len(inputs))
             return tuple(block.call({}, *inputs, *missing))
 
-        return Converter(proto.op_type, 1, run, (False,), None, True)
+        return Converter(proto.op_type, 1, run, (False,), None, True, True)
 
     def body(self, function: Any, proto: Any, schema: Any = None) -> Block:
         """The nodes of a function with the attributes that a node calls it with."""
         given = {} if schema is None else _defaults(schema)
         given |= {each.name: each for each in (*function.attribute_proto, *proto.attribute)}
-        inner = Reader({each.domain: each.version for each in function.opset_import}, self.folder)
+        opsets = {each.domain: each.version for each in function.opset_import}
+        inner = Reader({**self.opsets, **opsets}, self.folder)
         inner.functions = self.functions
         nodes = [_with_attributes(node, given) for node in function.node]
         wanted = [
@@ -153,6 +156,9 @@ class ByTypes:
 def _type_of(value: Value) -> bytes:
     if value is None:
         return bytes(onnx.TypeProto().SerializeToString())
+    if isinstance(value, list):
+        inner = onnx.TypeProto.FromString(_type_of(value[0])) if value else onnx.TypeProto()
+        return bytes(helper.make_sequence_type_proto(inner).SerializeToString())
     element = helper.np_dtype_to_tensor_dtype(value.dtype)
     return bytes(helper.make_tensor_type_proto(element, value.shape).SerializeToString())
 

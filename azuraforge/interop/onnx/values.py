@@ -78,8 +78,35 @@ def on_host(value: Value) -> Value:
     return value.detach().numpy() if isinstance(value, Tensor) else value
 
 
+def number(value: Any) -> Any:
+    """The single number in an array, as Python's. Raises: ValueError where there are more."""
+    return np.asarray(value).item()
+
+
 def is_constant(value: Value) -> bool:
     """Whether a value follows from constants and shapes alone."""
     if isinstance(value, list):
         return all(map(is_constant, value))
     return value is None or isinstance(value, np.ndarray | np.generic)
+
+
+def narrow_type(values: list[Value]) -> np.dtype[Any] | None:
+    """The element type among Tensors for which the engine has no ops, such as bfloat16."""
+    for value in values:
+        if isinstance(value, Tensor) and value.dtype.isbuiltin != 1:
+            return value.dtype
+    return None
+
+
+def widened(value: Value) -> Value:
+    """A Tensor of such a type as float32."""
+    if isinstance(value, Tensor) and value.dtype.isbuiltin != 1:
+        return Tensor(value.data.astype(np.float32))
+    return value
+
+
+def narrowed(value: Value, dtype: np.dtype[Any]) -> Value:
+    """A Tensor of float32 in such a type."""
+    if isinstance(value, Tensor) and value.dtype == np.float32:
+        return Tensor(value.detach().numpy().astype(dtype))
+    return value

@@ -81,7 +81,13 @@ def gelu(x: Tensor, *, approximate: Literal["none", "tanh"] = "none") -> Any:
 
 @converter("Swish", since=24)
 def swish(x: Tensor, *, alpha: float = 1.0) -> Any:
-    return x * az.sigmoid(alpha * x)
+    wide = x.to("float32") if x.dtype.itemsize < 4 else x
+    return (wide * az.sigmoid(alpha * wide)).to(x.dtype)
+
+
+@converter("SwiGLU", since=28)
+def swiglu(a: Tensor, b: Tensor, *, alpha: float = 1.0) -> Any:
+    return swish(a, alpha=alpha) * b
 
 
 @converter("Softmax")

@@ -9,18 +9,21 @@ import numpy as np
 import azuraforge as az
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
-from azuraforge.interop.onnx.converter import convert, converter
-from azuraforge.interop.onnx.values import dtype_of
-
-convert(Identity=lambda x: x, OptionalGetElement=lambda x: x)
+from azuraforge.interop.onnx.converter import converter
+from azuraforge.interop.onnx.values import dtype_of, number
 
 
-@converter("Optional", since=15)
+@converter("Identity", "OptionalGetElement", takes_any=True)
+def identity(x: Any) -> Any:
+    return x
+
+
+@converter("Optional", since=15, takes_any=True)
 def optional(x: Any = None, *, type: Any = None) -> Any:
     return x
 
 
-@converter("OptionalHasElement", since=15)
+@converter("OptionalHasElement", since=15, takes_any=True)
 def has_element(x: Any = None) -> Any:
     return np.asarray(x is not None)
 
@@ -46,16 +49,16 @@ def constant(
 
 @converter("ConstantOfShape", since=9, host="shape")
 def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
-    number = np.zeros(1, np.float32) if value is None else value
-    return Tensor(np.full(tuple(shape), number.item(), number.dtype))
+    filler = np.zeros(1, np.float32) if value is None else value
+    return Tensor(np.full(tuple(shape), filler.item(), filler.dtype))
 
 
-@converter("Shape")
+@converter("Shape", takes_any=True)
 def shape_of(x: Tensor, *, start: int = 0, end: int | None = None) -> Any:
     return np.asarray(x.shape[start:end], np.int64)
 
 
-@converter("Size")
+@converter("Size", takes_any=True)
 def size(x: Tensor) -> Any:
     return np.asarray(np.prod(x.shape), np.int64)
 
@@ -69,12 +72,10 @@ def eye_like(x: Tensor, *, dtype: int | None = None, k: int = 0) -> Any:
 
 @converter("Range", since=11, host="start limit delta")
 def range_of(start: Any, limit: Any, delta: Any, *, stash_type: int = 1) -> Any:
-    """start + i delta, of the inputs' type; in half precision summed in a wider one."""
-    count = max(int(np.ceil((np.float64(limit) - np.float64(start)) / np.float64(delta))), 0)
-    if start.dtype.kind != "f" or start.dtype.itemsize < 4:
-        wide = np.float64 if start.dtype.kind not in "iu" else np.int64
-        return (wide(start) + np.arange(count) * wide(delta)).astype(start.dtype)
-    return start + np.arange(count).astype(start.dtype) * delta
+    """start + i delta, of the inputs' type."""
+    first, last, step = number(start), number(limit), number(delta)
+    count = max(int(np.ceil((float(last) - float(first)) / float(step))), 0)
+    return (first + np.arange(count) * step).astype(start.dtype)
 
 
 # ------------------------------------------------------------------------------------------ types
@@ -82,29 +83,29 @@ def range_of(start: Any, limit: Any, delta: Any, *, stash_type: int = 1) -> Any:
 NARROW_FLOATS = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")
 
 
-@converter("Cast", since=6)
+@converter("Cast", since=6, takes_any=True)
 def cast(x: Any, *, to: int, saturate: int = 1, round_mode: str = "up") -> Any:
-    return _as_type(x, dtype_of(to), saturates=bool(saturate))
+    return as_type(x, dtype_of(to), saturates=bool(saturate))
 
 
-@converter("Cast", since=1)
+@converter("Cast", takes_any=True)
 def cast_by_name(x: Any, *, to: Any, saturate: int = 1, round_mode: str = "up") -> Any:
     """Before opset 6 types are called by names."""
-    return _as_type(x, np.dtype(to.lower()) if isinstance(to, str) else dtype_of(to))
+    return as_type(x, np.dtype(to.lower()) if isinstance(to, str) else dtype_of(to))
 
 
-@converter("CastLike", since=15)
+@converter("CastLike", since=15, takes_any=True)
 def cast_like(x: Any, like: Any, *, saturate: int = 1, round_mode: str = "up") -> Any:
-    return _as_type(x, like.dtype, saturates=bool(saturate))
+    return as_type(x, like.dtype, saturates=bool(saturate))
 
 
-@converter("BitCast", since=26)
+@converter("BitCast", since=26, takes_any=True)
 def bit_cast(x: Any, *, to: int) -> Any:
     """The same bits read as another type of the same width."""
     return x.detach().numpy().view(dtype_of(to))
 
 
-def _as_type(x: Any, dtype: np.dtype[Any], *, saturates: bool = True) -> Any:
+def as_type(x: Any, dtype: np.dtype[Any], *, saturates: bool = True) -> Any:
     if x.dtype == dtype:
         return x
     if x.dtype.isbuiltin == dtype.isbuiltin == 1:

@@ -12,6 +12,7 @@ import azuraforge as az
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ShapeError
 from azuraforge.interop.onnx.converter import converter
+from azuraforge.interop.onnx.values import number
 
 
 @converter("Reshape")
@@ -76,7 +77,7 @@ def tile(x: Tensor, repeats: Any) -> Any:
 @converter("Tile", host="tiles axis")
 def tile_axis(x: Tensor, tiles: Any, axis: Any) -> Any:
     repeats = [1] * x.ndim
-    repeats[int(axis)] = int(tiles)
+    repeats[int(number(axis))] = int(number(tiles))
     return az.tile(x, tuple(repeats))
 
 
@@ -152,7 +153,7 @@ def space_to_depth(x: Tensor, *, blocksize: int, mode: str = "DCR") -> Any:
 
 @converter("Trilu", since=14, host="k")
 def trilu(x: Tensor, k: Any = None, *, upper: int = 1) -> Any:
-    return (az.triu if upper else az.tril)(x, 0 if k is None else int(k))
+    return (az.triu if upper else az.tril)(x, 0 if k is None else int(number(k)))
 
 
 @converter("ReverseSequence", since=10, host="lengths")
@@ -177,8 +178,8 @@ def pad_attributes(
 def pad(
     x: Tensor, pads: Any, value: Any = None, axes: Any = None, *, mode: str = "constant"
 ) -> Any:
-    number = 0 if value is None else np.asarray(value).item()
-    return padded(x, _per_axis(pads, axes, x.ndim), mode, number)
+    filler = 0 if value is None else number(value)
+    return padded(x, _per_axis(pads, axes, x.ndim), mode, filler)
 
 
 def padded(x: Tensor, pads: Sequence[tuple[int, int]], mode: str, value: Any = 0) -> Any:
