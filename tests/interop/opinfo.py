@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from azuraforge.engine import nn  # noqa: F401  fills FUNCTIONS with those of nn.functional
+from azuraforge.engine import nn
 from azuraforge.engine.functions import FUNCTIONS
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import AzuraForgeError
@@ -83,6 +83,8 @@ def converted(x: Any, *, gaps: bool = False) -> Any:
         return np.dtype(str(x).removeprefix("torch."))
     if isinstance(x, torch.device):
         return "cpu"
+    if isinstance(x, torch.nn.PairwiseDistance):
+        return nn.PairwiseDistance(x.norm, x.eps, x.keepdim)
     if isinstance(x, slice):
         return slice(converted(x.start), converted(x.stop), converted(x.step))
     if isinstance(x, list | tuple):

@@ -6,8 +6,12 @@ from azuraforge.engine.nn import utils as utils
 from azuraforge.engine.nn.activation import *
 from azuraforge.engine.nn.container import *
 from azuraforge.engine.nn.conv import *
+from azuraforge.engine.nn.distance import *
+from azuraforge.engine.nn.dropout import *
 from azuraforge.engine.nn.flatten import *
 from azuraforge.engine.nn.linear import *
+from azuraforge.engine.nn.loss import *
+from azuraforge.engine.nn.margin import *
 from azuraforge.engine.nn.module import *
 from azuraforge.engine.nn.norm import *
 from azuraforge.engine.nn.pool import *

@@ -1,4 +1,4 @@
-"""Activations and dropout; `inplace` is PyTorch's and changes nothing: results are new arrays."""
+"""Activations; `inplace` is PyTorch's and changes nothing: results are new arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from azuraforge.engine.nn import functional
 from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
-from azuraforge.errors import ConfigError, ShapeError
+from azuraforge.errors import ShapeError
 
 __all__ = [
     "CELU",
@@ -18,7 +18,6 @@ __all__ = [
     "GELU",
     "GLU",
     "SELU",
-    "Dropout",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -28,6 +27,7 @@ __all__ = [
     "LogSoftmax",
     "Mish",
     "PReLU",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "SiLU",
@@ -50,22 +50,22 @@ class ReLU(Module):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.relu(input)
 
 
 class Tanh(Module):
     """The hyperbolic tangent."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.tanh(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.tanh(input)
 
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x))."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.sigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.sigmoid(input)
 
 
 class SiLU(Module):
@@ -74,8 +74,8 @@ class SiLU(Module):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.silu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.silu(input)
 
 
 class GELU(Module):
@@ -85,8 +85,8 @@ class GELU(Module):
         super().__init__()
         self.approximate = approximate
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.gelu(x, self.approximate)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.gelu(input, self.approximate)
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
@@ -95,12 +95,12 @@ class GELU(Module):
 class Softmax(Module):
     """exp(x) / Σ exp(x), summed along `dim`."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -114,8 +114,8 @@ class Hardtanh(Module):
         self.min_val = min_val
         self.max_val = max_val
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.hardtanh(x, self.min_val, self.max_val)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.hardtanh(input, self.min_val, self.max_val)
 
     def extra_repr(self) -> str:
         return f"min_val={self.min_val}, max_val={self.max_val}"
@@ -127,8 +127,8 @@ class ReLU6(Module):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu6(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.relu6(input)
 
 
 class LeakyReLU(Module):
@@ -138,11 +138,36 @@ class LeakyReLU(Module):
         super().__init__()
         self.negative_slope = negative_slope
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.leaky_relu(x, self.negative_slope)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.leaky_relu(input, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
+
+
+class RReLU(Module):
+    """x where it is positive, else x by a number drawn from lower to upper; in eval, their mean."""
+
+    def __init__(
+        self,
+        lower: float = 1 / 8,
+        upper: float = 1 / 3,
+        inplace: bool = False,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.generator = generator
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.rrelu(
+            input, self.lower, self.upper, self.training, generator=self.generator
+        )
+
+    def extra_repr(self) -> str:
+        return f"lower={self.lower}, upper={self.upper}"
 
 
 class ELU(Module):
@@ -152,8 +177,8 @@ class ELU(Module):
         super().__init__()
         self.alpha = alpha
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.elu(x, self.alpha)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.elu(input, self.alpha)
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
@@ -166,8 +191,8 @@ class CELU(Module):
         super().__init__()
         self.alpha = alpha
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.celu(x, self.alpha)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.celu(input, self.alpha)
 
     def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
@@ -179,8 +204,8 @@ class SELU(Module):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.selu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.selu(input)
 
 
 class Softplus(Module):
@@ -191,8 +216,8 @@ class Softplus(Module):
         self.beta = beta
         self.threshold = threshold
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.softplus(x, self.beta, self.threshold)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
@@ -201,8 +226,8 @@ class Softplus(Module):
 class LogSigmoid(Module):
     """-log(1 + exp(-x))."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.logsigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.logsigmoid(input)
 
 
 class Mish(Module):
@@ -211,8 +236,8 @@ class Mish(Module):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.mish(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.mish(input)
 
 
 class Softshrink(Module):
@@ -222,8 +247,8 @@ class Softshrink(Module):
         super().__init__()
         self.lambd = lambd
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.softshrink(x, self.lambd)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softshrink(input, self.lambd)
 
     def extra_repr(self) -> str:
         return f"lambd={self.lambd}"
@@ -236,8 +261,8 @@ class Hardshrink(Module):
         super().__init__()
         self.lambd = lambd
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.hardshrink(x, self.lambd)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.hardshrink(input, self.lambd)
 
     def extra_repr(self) -> str:
         return f"lambd={self.lambd}"
@@ -246,15 +271,15 @@ class Hardshrink(Module):
 class Tanhshrink(Module):
     """x - tanh(x)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.tanhshrink(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.tanhshrink(input)
 
 
 class Softsign(Module):
     """x / (1 + |x|)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.softsign(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softsign(input)
 
 
 class Hardsigmoid(Module):
@@ -263,8 +288,8 @@ class Hardsigmoid(Module):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.hardsigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.hardsigmoid(input)
 
 
 class Hardswish(Module):
@@ -273,8 +298,8 @@ class Hardswish(Module):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.hardswish(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.hardswish(input)
 
 
 class Threshold(Module):
@@ -285,8 +310,8 @@ class Threshold(Module):
         self.threshold = threshold
         self.value = value
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.threshold(x, self.threshold, self.value)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.threshold(input, self.threshold, self.value)
 
     def extra_repr(self) -> str:
         return f"threshold={self.threshold}, value={self.value}"
@@ -299,8 +324,8 @@ class GLU(Module):
         super().__init__()
         self.dim = dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.glu(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.glu(input, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -309,12 +334,12 @@ class GLU(Module):
 class Softmin(Module):
     """exp(-x) / Σ exp(-x), summed along `dim`."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.softmin(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.softmin(input, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -323,12 +348,12 @@ class Softmin(Module):
 class LogSoftmax(Module):
     """x - log Σ exp(x), summed along `dim`."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.log_softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.log_softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -342,8 +367,8 @@ class PReLU(Module):
         self.num_parameters = num_parameters
         self.weight = Parameter(np.full(num_parameters, init, np.float32))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.prelu(x, self.weight)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.prelu(input, self.weight)
 
     def extra_repr(self) -> str:
         return f"num_parameters={self.num_parameters}"
@@ -356,24 +381,7 @@ class Softmax2d(Module):
     Raises: ShapeError.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim not in (3, 4):
-            raise ShapeError(f"Softmax2d: input {x.shape}; allowed: 3 or 4 axes")
-        return functional.softmax(x, -3)
-
-
-class Dropout(Module):
-    """While training, zeros with probability p; the generator is the default one unless given."""
-
-    def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
-        super().__init__()
-        if not 0 <= p <= 1:
-            raise ConfigError(f"Dropout: p is {p}; allowed: 0 to 1")
-        self.p = p
-        self.generator = generator
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.dropout(x, self.p, self.training, self.generator)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ShapeError(f"Softmax2d: input {input.shape}; allowed: 3 or 4 axes")
+        return functional.softmax(input, -3)

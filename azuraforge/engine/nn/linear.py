@@ -39,8 +39,8 @@ class Linear(Module):
             self.bias = Parameter(np.empty(out_features, np.float32))
             init.uniform_(self.bias, -bound, bound, generator)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"

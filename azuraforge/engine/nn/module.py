@@ -207,3 +207,10 @@ class Module:
             for name, module in self._modules.items()
         )
         return f"{type(self).__name__}(\n{inner})"
+
+
+def placed(module: Module, device: str | None, dtype: Any) -> None:
+    """Bring what a constructor made to the device and element type that it was asked for."""
+    for target in (device, dtype):
+        if target is not None:
+            module.to(target)

@@ -36,22 +36,23 @@ swiglu = fuse("swiglu(a, b)", "silu(a) * b")
 
 
 def _along(x: Shape, axis: int) -> Shape:
-    if not -len(x) <= axis < len(x):
-        raise ShapeError(f"dim {axis} of shape {x}; allowed: {-len(x)} to {len(x) - 1}")
-    if not x[axis]:
-        raise ShapeError(f"there is nothing along dim {axis} of shape {x}")
+    size = max(len(x), 1)  # a number counts as having one axis
+    if not -size <= axis < size:
+        raise ShapeError(f"dim {axis} of shape {x}; allowed: {-size} to {size - 1}")
     return x
 
 
 def _softmax(xp: Any, x: Array, y: Array, axis: int) -> None:
-    xp.subtract(x, x.max(axis, keepdims=True), out=y)  # so that exp cannot overflow
-    xp.exp(y, out=y)
-    y /= y.sum(axis, keepdims=True)
+    if x.size:
+        xp.subtract(x, x.max(axis, keepdims=True), out=y)  # so that exp cannot overflow
+        xp.exp(y, out=y)
+        y /= y.sum(axis, keepdims=True)
 
 
 def _log_softmax(xp: Any, x: Array, y: Array, axis: int) -> None:
-    xp.subtract(x, x.max(axis, keepdims=True), out=y)
-    y -= xp.log(xp.exp(y).sum(axis, keepdims=True))
+    if x.size:
+        xp.subtract(x, x.max(axis, keepdims=True), out=y)
+        y -= xp.log(xp.exp(y).sum(axis, keepdims=True))
 
 
 _SAMPLES = (
@@ -59,6 +60,8 @@ _SAMPLES = (
     Sample(normal(2, 3, 4), axis=1),
     Sample(normal(3, 1), axis=1),
     Sample(1e4 * normal(3, 4), axis=0),
+    Sample(normal(), axis=-1),
+    Sample(normal(2, 0), axis=1),
 )
 
 softmax = op(

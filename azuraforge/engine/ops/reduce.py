@@ -16,6 +16,8 @@ Axis = int | tuple[int, ...] | None
 
 
 def _axes(x: Shape, axis: Axis) -> tuple[int, ...]:
+    if not x and axis in (0, -1):
+        return ()  # a number counts as having one axis
     given = range(len(x)) if axis is None else (axis,) if isinstance(axis, int) else axis
     if _some(not -len(x) <= a < len(x) for a in given):
         raise ShapeError(f"dim {axis} of shape {x}; allowed: {-len(x)} to {len(x) - 1}")
@@ -65,7 +67,7 @@ sum = op(
         "x": lambda xp, g, x_shape, axis: xp.broadcast_to(_keep(g, x_shape, axis), x_shape),
     },
     dtypes={"y": lambda common: common if common.kind in "fc" else "int64"},  # truth values count
-    samples=_SAMPLES,
+    samples=(*_SAMPLES, Sample(normal(), axis=-1)),
 )
 
 mean = op(
