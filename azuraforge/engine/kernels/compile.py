@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.ccallback import CFunc
-from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
-from numba.np import linalg
 
 from azuraforge.engine import compiling
 from azuraforge.engine.kernels.disk import KeptOnDisk
+from azuraforge.engine.kernels.loading import load_compiler
 from azuraforge.engine.threads import hold_blas
 
 OPTIONS = {"error_model": "numpy", "nogil": True}  # a checked division is not vectorised
 
 hold_blas()
-
-
-def _load_numba() -> None:
-    """Load what Numba would load with the first kernel, but not SciPy.
-
-    Numba imports SciPy to see whether it is there, which takes longer than Numba itself.
-    """
-    asks = linalg.ensure_blas
-    linalg.ensure_blas = _ask_for_scipy
-    try:
-        cpu_target.target_context.refresh()
-    finally:
-        linalg.ensure_blas = asks
-
-
-def _ask_for_scipy() -> None:
-    if find_spec("scipy") is None:
-        raise ImportError("SciPy is not installed")
-
-
-_load_numba()
 
 
 def part(function: Callable[..., Any]) -> Any:
@@ -82,6 +59,8 @@ def _compile(kernel: Any, function: Callable[..., Any], *signature: str) -> None
     """Take it from disk, or compile it; what no file defines has no place there."""
     if Path(function.__code__.co_filename).exists():
         kernel._cache = KeptOnDisk(function)
+    else:
+        load_compiler()
     try:
         kernel.compile(*signature)
     finally:

@@ -23,6 +23,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvid
 from numba.core.serialize import dumps
 
 from azuraforge.engine import compiling
+from azuraforge.engine.kernels.loading import load_compiler
 
 log = logging.getLogger("azuraforge")
 
@@ -83,6 +84,7 @@ class KeptOnDisk(FunctionCache):  # type: ignore[misc]
         found = self._on_disk(signature, context)
         if found is None:
             compiling.begin(self._impl.filename_base)
+            load_compiler()
         return found
 
     def save_overload(self, signature: Any, result: Any) -> None:
@@ -93,7 +95,7 @@ class KeptOnDisk(FunctionCache):  # type: ignore[misc]
 
     def _on_disk(self, signature: Any, context: Any) -> Any:
         try:
-            return super().load_overload(signature, context)
+            return self._load_overload(signature, context)  # the public one loads the compiler
         except OSError as error:
             _cannot_be_used(error)
         except Exception as error:  # noqa: BLE001  (what damaged bytes raise is open)
