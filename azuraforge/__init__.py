@@ -10,7 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from azuraforge import amp, autograd, data, fft, func, linalg, nn, optim, special, utils
+    from azuraforge import (
+        amp,
+        autograd,
+        data,
+        fft,
+        func,
+        linalg,
+        metrics,
+        nn,
+        optim,
+        special,
+        utils,
+    )
     from azuraforge.actors.connect import connect
     from azuraforge.actors.predictor import Predictor
     from azuraforge.actors.registry import Registry
@@ -53,7 +65,19 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "RunSpec": "azuraforge.schema.specs",
     "StudySpec": "azuraforge.schema.specs",
 }
-_MODULES = {"amp", "autograd", "data", "fft", "func", "linalg", "nn", "optim", "special", "utils"}
+_MODULES = {
+    "amp",
+    "autograd",
+    "data",
+    "fft",
+    "func",
+    "linalg",
+    "metrics",
+    "nn",
+    "optim",
+    "special",
+    "utils",
+}
 
 __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "Tensor",
@@ -74,6 +98,7 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "amp",
     "autograd",
     "data",
+    "metrics",
     "linalg",
     "fft",
     "func",

@@ -11,7 +11,7 @@ import pytest
 import azuraforge
 
 ENTRANCES = """
-    amp data nn nn.functional nn.init nn.utils optim optim.lr_scheduler optim.swa_utils
+    amp data metrics nn nn.functional nn.init nn.utils optim optim.lr_scheduler optim.swa_utils
 """.split()
 
 

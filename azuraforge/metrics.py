@@ -1,0 +1,3 @@
+"""Metrics over batches; written in engine/metrics/."""
+
+from azuraforge.engine.metrics import *
