@@ -12,11 +12,13 @@ from azuraforge.engine.modes import (
     no_grad,
     set_grad_enabled,
 )
+from azuraforge.engine.origin import explain
 
 __all__ = [
     "Function",
     "detect_anomaly",
     "enable_grad",
+    "explain",
     "functional",
     "grad",
     "gradcheck",

@@ -30,7 +30,7 @@ from azuraforge.engine.modes import (
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.op import Op, Shape
 from azuraforge.engine.ops.order import as_given
-from azuraforge.engine.place import line_of_user
+from azuraforge.engine.place import Place, place_of_user, told
 from azuraforge.errors import GradientError, NonFiniteError, ShapeError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Node:
         self.types = [(y.shape, y.dtype) for y in outputs]
         self.hooks: dict[int, Hooks] | None = None  # by output, then by handle
         self.time = versions.now[0]
-        self.line = line_of_user() if is_watched() else None
+        self.line = place_of_user()
         row = (
             *op.operands(arrays), *outputs, *attributes,
             *op.operands(self.shapes), *(shape for shape, _ in self.types),
@@ -159,7 +159,7 @@ class Node:
 
 
 def check_finite(
-    name: str, results: Sequence[Array], shapes: Sequence[Shape], line: str | None = None
+    name: str, results: Sequence[Array], shapes: Sequence[Shape], line: Place | None = None
 ) -> None:
     """Raise NonFiniteError if the op made a number that is not finite."""
     for result in results:
@@ -170,7 +170,7 @@ def check_finite(
             given = ", ".join(map(str, shapes))
             raise NonFiniteError(
                 f"{name} made {bad} of {result.size} numbers NaN or Inf (operands {given}), at "
-                f"{line or line_of_user()}; it is the first op that did"
+                f"{told(line or place_of_user())}; it is the first op that did"
             )
 
 
@@ -272,6 +272,7 @@ class Arrivals:
 
     def __init__(self, goal: Goal | None = None) -> None:
         self.goal = goal
+        self.watches = is_watched()
         self.sums: dict[Node | Tensor, list[Any]] = {}
         self._ours: set[Source] = set()
 
@@ -353,10 +354,12 @@ class Arrivals:
             else _cast(g, dtype)
             for g, (shape, dtype) in zip(outer, node.types, strict=False)
         ]
-        targets = self.targets(node)
-        sums = {
-            i: self.sum_at(target, like) for i in node.summed if (target := targets[i]) is not None
-        }
+        targets = node.sources if self.goal is None else self.targets(node, self.goal)
+        sums = (
+            {i: self.sum_at(t, like) for i in summed if (t := targets[i]) is not None}
+            if (summed := node.summed)
+            else {}
+        )
         needs = [target is not None for target in targets]
         conjugates = like.dtype.kind == "c" and node.conjugates
         if conjugates:
@@ -369,7 +372,7 @@ class Arrivals:
             if reached.dtype.kind == "c":
                 reached = _conjugate(reached) if conjugates else reached
                 reached = reached if is_complex(target) else _real(reached)
-            if is_watched():
+            if self.watches:
                 check_finite(f"the gradient of {node.name}", [reached], node.shapes, node.line)
             if i not in sums:
                 self.add(target, reached, is_ours=node.fills(i))
@@ -378,11 +381,9 @@ class Arrivals:
         """What stands for the gradient of an output that nothing came back to."""
         return xp.zeros(shape, dtype) if node.materializes and dtype is not None else None
 
-    def targets(self, node: Node) -> Sequence[Source | None]:
-        """Where a node's gradients are to go, None for operands that need none."""
-        if self.goal is None:
-            return node.sources
-        return [target if self.goal.wants(target) else None for target in node.sources]
+    def targets(self, node: Node, goal: Goal) -> Sequence[Source | None]:
+        """Where a node's gradients are to go on the ways to a goal, None for other operands."""
+        return [target if goal.wants(target) else None for target in node.sources]
 
     def finish(self) -> None:
         """Bring leaves what waited for the last of its parts; a goal what no walk took further."""

@@ -28,8 +28,8 @@ import numpy as np
 from azuraforge.engine import versions
 from azuraforge.engine.autograd import Node, source
 from azuraforge.engine.device import Array
-from azuraforge.engine.modes import is_grad_enabled, is_watched, no_grad, nodes_made
-from azuraforge.engine.place import line_of_user
+from azuraforge.engine.modes import is_grad_enabled, no_grad, nodes_made
+from azuraforge.engine.place import place_of_user
 from azuraforge.engine.recorded import recorded, tensor_of
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import GradientError, ShapeError
@@ -110,7 +110,7 @@ class Function:
         several = made if isinstance(made, tuple) else (made,)
         outputs = [_own(y, ctx, cls.__name__) for y in several]
         if is_grad_enabled() and any(ctx.needs_input_grad):
-            node = _FunctionNode(cls, ctx, sources, inputs, several)
+            node = FunctionNode(cls, ctx, sources, inputs, several)
             for place, (y, own) in enumerate(zip(several, outputs, strict=True)):
                 if (
                     isinstance(own, Tensor)
@@ -121,10 +121,10 @@ class Function:
         return tuple(outputs) if isinstance(made, tuple) else outputs[0]
 
 
-class _FunctionNode(Node):
+class FunctionNode(Node):
     """One applied Function. What it keeps are tensors, and outputs as (array, which output)."""
 
-    __slots__ = ("_ctx", "_function")
+    __slots__ = ("_ctx", "function")
 
     def __init__(
         self,
@@ -134,13 +134,13 @@ class _FunctionNode(Node):
         inputs: Sequence[Any],
         outputs: Sequence[Any],
     ) -> None:
-        self._function, self._ctx = function, ctx
+        self.function, self._ctx = function, ctx
         self.sources = sources
         self.shapes = [x.shape if isinstance(x, Tensor) else () for x in inputs]
         self.types = [(y.shape, y.dtype) if isinstance(y, Tensor) else ((), None) for y in outputs]
         self.hooks = None
         self.time = versions.now[0]
-        self.line = line_of_user() if is_watched() else None
+        self.line = place_of_user()
         self.kept = tuple(_to_keep(x, inputs, outputs) for x in ctx.saved)
         ctx.saved = ()
         made = nodes_made()
@@ -149,7 +149,7 @@ class _FunctionNode(Node):
 
     @property
     def name(self) -> str:
-        return self._function.__name__
+        return self.function.__name__
 
     @property
     def conjugates(self) -> bool:
@@ -208,7 +208,7 @@ class _FunctionNode(Node):
         ctx = self._ctx
         ctx.needs_input_grad, ctx.tensors = tuple(needs), self.usable()
         try:
-            made = self._function.backward(ctx, *outer)
+            made = self.function.backward(ctx, *outer)
         finally:
             ctx.tensors = None
         found = list(made) if isinstance(made, tuple | list) else [made]

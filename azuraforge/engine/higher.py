@@ -23,7 +23,7 @@ from azuraforge.engine.autograd import (
     walk,
 )
 from azuraforge.engine.device import module_of
-from azuraforge.engine.modes import enable_grad, is_watched
+from azuraforge.engine.modes import enable_grad
 from azuraforge.engine.namespace import namespace
 from azuraforge.engine.ops import OPS, Op
 from azuraforge.engine.ops.complex import real
@@ -143,7 +143,7 @@ class _RecordedArrivals(Arrivals):
             self.missing(xp, node, shape, dtype) if g is None else g.astype(dtype)
             for g, (shape, dtype) in zip(outer, node.types, strict=False)
         ]
-        targets = self.targets(node)
+        targets = node.sources if self.goal is None else self.targets(node, self.goal)
         needs = [target is not None for target in targets]
         conjugates = like.dtype.kind == "c" and node.conjugates
         if conjugates:
@@ -155,7 +155,7 @@ class _RecordedArrivals(Arrivals):
                 if reached.dtype.kind == "c":
                     reached = reached.conj() if conjugates else reached
                     reached = reached if is_complex(target) else recorded(real(reached))
-                if is_watched():
+                if self.watches:
                     name = f"the gradient of {node.name}"
                     check_finite(name, [reached.data], node.shapes, node.line)
                 self.add(target, reached, is_ours=False)

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import CodeType
 
 ENGINE = str(Path(__file__).parent)
+Place = tuple[CodeType, int]  # a function's code, and how far in it
 
 
-def line_of_user() -> str:
-    """File, line and function of the innermost frame that is not the engine's own."""
+class _Engine(dict[str, bool]):
+    """Whether a file is one of the engine's; remembered, as every op that is recorded asks."""
+
+    def __missing__(self, name: str) -> bool:
+        found = self[name] = name.startswith(ENGINE)
+        return found
+
+
+_is_engine = _Engine()
+
+
+def place_of_user() -> Place:
+    """The innermost call that is not in the engine's own files; 0.1 us for each that is."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(ENGINE):
+    while _is_engine[frame.f_code.co_filename]:
+        if frame.f_back is None:
+            break
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+    return frame.f_code, frame.f_lasti
+
+
+def told(place: Place) -> str:
+    """File, line and function."""
+    code, at = place
+    lines = [line for begin, end, line in code.co_lines() if begin <= at < end and line]
+    return f"{code.co_filename}:{lines[0] if lines else code.co_firstlineno} in {code.co_name}"
