@@ -14,6 +14,7 @@ from azuraforge.engine.nn.loss import *
 from azuraforge.engine.nn.margin import *
 from azuraforge.engine.nn.module import *
 from azuraforge.engine.nn.norm import *
+from azuraforge.engine.nn.padding import *
 from azuraforge.engine.nn.pool import *
 from azuraforge.engine.nn.rnn import *
 from azuraforge.engine.nn.sparse import *

@@ -90,3 +90,39 @@ def test_batch_norm_refuses_other_shapes_and_a_lack_of_statistics() -> None:
 def test_gelu_refuses_an_approximation_it_does_not_know() -> None:
     with pytest.raises(ConfigError, match="'none', 'tanh'"):
         nn.GELU("erf")(Tensor(np.zeros(2, np.float32)))  # type: ignore[arg-type]
+
+
+def test_without_a_momentum_the_statistics_are_the_means_of_all_batches() -> None:
+    batches = [RNG.standard_normal((6, 3)).astype(np.float32) for _ in range(4)]
+    layer = nn.BatchNorm1d(3, momentum=None)
+    step = capture(lambda x: layer(x).sum())
+
+    for batch in batches:
+        step(Tensor(batch))
+
+    state = layer.state_dict()
+    assert state["num_batches_tracked"] == 4
+    np.testing.assert_allclose(
+        state["running_mean"], np.mean([b.mean(0) for b in batches], 0), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        state["running_var"], np.mean([b.var(0, ddof=1) for b in batches], 0), rtol=1e-5
+    )
+
+
+def test_group_norm_with_one_group_is_layer_norm() -> None:
+    x = Tensor(RNG.standard_normal((2, 6, 5)))
+
+    y = functional.group_norm(x, 1)
+
+    np.testing.assert_allclose(y.data, functional.layer_norm(x, (6, 5)).data, rtol=1e-12)
+
+
+def test_instance_norm_normalises_one_sample_as_in_a_batch() -> None:
+    layer = nn.InstanceNorm2d(3)
+    x = RNG.standard_normal((2, 3, 4, 5)).astype(np.float32)
+
+    alone = layer(Tensor(x[1])).data
+
+    np.testing.assert_array_equal(alone, layer(Tensor(x)).data[1])
+    np.testing.assert_allclose(alone.mean((1, 2)), 0, atol=1e-6)
