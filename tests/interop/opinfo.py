@@ -168,6 +168,14 @@ def _check_gradients(theirs: Any, mine: Any, inputs: Any, own_inputs: Any) -> No
         close(found, wanted, f"gradient of {place}", 1e-6, 1e-7)
 
 
+def undrawn(info: Any, sample: Any) -> None:
+    """Let a sample of attention drop nothing by chance."""
+    if "dropout_p" in sample.kwargs:
+        sample.kwargs["dropout_p"] = 0.0
+    if info.name == "nn.functional.multi_head_attention_forward":
+        sample.args = (*sample.args[:9], 0.0, *sample.args[10:])
+
+
 def verdict(info: Any) -> str:
     """Empty where all samples of an op pass, else the first difference."""
     if ours(info) is None:
@@ -175,6 +183,7 @@ def verdict(info: Any) -> str:
     torch.manual_seed(0)
     samples = info.sample_inputs("cpu", torch.float64, requires_grad=info.supports_autograd)
     for number, sample in enumerate(samples):
+        undrawn(info, sample)
         try:
             check(info, sample, gaps=bool(number % 2))
         except Exception as error:  # noqa: BLE001  whatever it is, the op does not pass

@@ -58,9 +58,22 @@ def mapped(x: Any, kind: type, function: Callable[[Any], Any]) -> Any:
 def ours(x: Any) -> Any:
     """Their tensors, and types of elements, as ours."""
     x = mapped(x, torch.dtype, lambda dtype: str(dtype).removeprefix("torch."))
+    x = mapped(x, torch.nn.TransformerEncoderLayer, our_layer)
+    gelu = torch.nn.functional.gelu
+    x = mapped(x, type(gelu), lambda own: getattr(nn.functional, own.__name__))
     return mapped(
         x, torch.Tensor, lambda t: Tensor(t.detach().numpy().copy(), requires_grad=t.requires_grad)
     )
+
+
+def our_layer(layer: Any) -> nn.Module:
+    """An encoder's layer as ours, made anew of what it was made of."""
+    attention = layer.self_attn
+    return nn.TransformerEncoderLayer(
+        attention.embed_dim, attention.num_heads, layer.linear1.out_features, layer.dropout.p,
+        layer.activation.__name__, layer.norm1.eps, attention.batch_first, layer.norm_first,
+        attention.in_proj_bias is not None,
+    )  # fmt: skip
 
 
 def as_leaf(t: Any) -> Any:

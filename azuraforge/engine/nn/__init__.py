@@ -4,6 +4,7 @@ from azuraforge.engine.nn import functional as functional
 from azuraforge.engine.nn import init as init
 from azuraforge.engine.nn import utils as utils
 from azuraforge.engine.nn.activation import *
+from azuraforge.engine.nn.attention import *
 from azuraforge.engine.nn.container import *
 from azuraforge.engine.nn.conv import *
 from azuraforge.engine.nn.distance import *
@@ -18,3 +19,4 @@ from azuraforge.engine.nn.padding import *
 from azuraforge.engine.nn.pool import *
 from azuraforge.engine.nn.rnn import *
 from azuraforge.engine.nn.sparse import *
+from azuraforge.engine.nn.transformer import *

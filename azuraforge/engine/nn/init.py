@@ -39,6 +39,29 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0.0, generator: Generator | None
     return uniform_(tensor, -bound, bound, generator)
 
 
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fill evenly within ±gain √(6 / (fan_in + fan_out)).
+
+    Shape:  (out, in, …)
+    Source: Glorot and Bengio (2010), Understanding the difficulty of training deep networks.
+    """
+    bound = gain * math.sqrt(6.0 / (fan_in(tensor) + fan_out(tensor)))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill with normal numbers of variance 2 gain² / (fan_in + fan_out). Source: as the even one"""
+    std = gain * math.sqrt(2.0 / (fan_in(tensor) + fan_out(tensor)))
+    return normal_(tensor, 0.0, std, generator)
+
+
 def fan_in(tensor: Tensor) -> int:
     """How many inputs each output of a weight (out, in, …) sums over."""
     return math.prod(tensor.shape[1:])
+
+
+def fan_out(tensor: Tensor) -> int:
+    """How many outputs each input of a weight (out, in, …) goes into."""
+    return len(tensor) * math.prod(tensor.shape[2:])

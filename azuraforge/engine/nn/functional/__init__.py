@@ -10,6 +10,7 @@ from azuraforge.engine.nn.functional.dropout import *
 from azuraforge.engine.nn.functional.linear import *
 from azuraforge.engine.nn.functional.loss import *
 from azuraforge.engine.nn.functional.margin import *
+from azuraforge.engine.nn.functional.multi_head import *
 from azuraforge.engine.nn.functional.norm import *
 from azuraforge.engine.nn.functional.pool import *
 from azuraforge.engine.nn.functional.sparse import *
