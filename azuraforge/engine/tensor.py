@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import autocast, autograd, hooks, tape, versions, views
+from azuraforge.engine import autocast, autograd, exchange, hooks, tape, versions, views
 from azuraforge.engine.device import Array, array_module, device_of, module_of, put
 from azuraforge.engine.modes import is_grad_enabled, is_watched
 from azuraforge.engine.ops import elementwise, matmul, reduce
@@ -27,6 +27,9 @@ class Tensor:
         "__weakref__", "base", "data", "grad", "hooks", "node", "place", "requires_grad",
     )  # fmt: skip
     __array_ufunc__ = None  # so that `array + tensor` asks the tensor
+    __array__, __dlpack__ = exchange.as_array, exchange.dlpack
+    __dlpack_device__ = exchange.dlpack_device
+    __deepcopy__, __reduce_ex__ = exchange.deep_copy, exchange.refuse_pickle
 
     def __init__(self, data: Array, requires_grad: bool = False) -> None:
         self.data = data

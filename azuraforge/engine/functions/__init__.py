@@ -3,6 +3,7 @@
 from azuraforge.engine.functions import (
     complex,
     create,
+    exchange,
     fft,
     indexing,
     inplace,
@@ -19,6 +20,7 @@ __all__ = [
     "FUNCTIONS",
     "complex",
     "create",
+    "exchange",
     "fft",
     "indexing",
     "inplace",

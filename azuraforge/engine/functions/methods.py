@@ -14,6 +14,7 @@ NOT_METHODS = frozenset(
     cat concat concatenate stack hstack vstack dstack row_stack column_stack block_diag
     atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_shapes meshgrid cartesian_prod
     einsum tensordot tril_indices triu_indices normal complex polar polygamma real imag to
+    from_numpy from_dlpack as_tensor
     __getitem__
     """.split()
 )
