@@ -17,6 +17,7 @@ from azuraforge.engine.data.sampler import (
     SequentialSampler,
     WeightedRandomSampler,
 )
+from azuraforge.engine.data.scaler import MinMaxScaler, RobustScaler, Scaler, StandardScaler
 from azuraforge.engine.data.split import (
     chronological_split,
     k_fold,
@@ -24,6 +25,7 @@ from azuraforge.engine.data.split import (
     stratified_k_fold,
     time_series_folds,
 )
+from azuraforge.engine.data.windows import WindowDataset, sliding_windows
 from azuraforge.engine.data.workers import WorkerInfo, get_worker_info
 
 __all__ = [
@@ -33,12 +35,17 @@ __all__ = [
     "Dataset",
     "DistributedSampler",
     "IterableDataset",
+    "MinMaxScaler",
     "RandomSampler",
+    "RobustScaler",
     "Sampler",
+    "Scaler",
     "SequentialSampler",
+    "StandardScaler",
     "Subset",
     "TensorDataset",
     "WeightedRandomSampler",
+    "WindowDataset",
     "WorkerInfo",
     "chronological_split",
     "default_collate",
@@ -46,6 +53,7 @@ __all__ = [
     "get_worker_info",
     "k_fold",
     "random_split",
+    "sliding_windows",
     "stratified_k_fold",
     "time_series_folds",
 ]

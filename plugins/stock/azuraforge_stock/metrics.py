@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from azuraforge.engine.metrics import MAE, R2, RMSE
 from azuraforge_stock.samples import Numbers, Samples
 
 
@@ -35,20 +36,8 @@ def mostly_rises(train: Samples) -> bool:
 
 
 def _errors(forecast: Numbers, truth: Numbers, prefix: str) -> dict[str, float]:
-    error = forecast - truth
-    return {
-        f"{prefix}mae": float(np.mean(np.abs(error))),
-        f"{prefix}rmse": float(np.sqrt(np.mean(error**2))),
-        f"{prefix}r2": _r2(error, truth),
-    }
-
-
-def _r2(error: Numbers, truth: Numbers) -> float:
-    """1 - error² / variance; where the truth never moves, 1 for no error, else 0.
-
-    Source: scikit-learn's r2_score(force_finite=True), so that a metric is always a number.
-    """
-    spread = float(np.sum((truth - truth.mean()) ** 2))
-    if spread == 0.0:
-        return float(not error.any())
-    return 1.0 - float(np.sum(error**2)) / spread
+    found = {}
+    for name, metric in (("mae", MAE()), ("rmse", RMSE()), ("r2", R2())):
+        metric.update(forecast, truth)
+        found[f"{prefix}{name}"] = metric.compute()
+    return found

@@ -8,14 +8,14 @@ an earlier split at the edges, as a forecast made on that day would.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from azuraforge.engine.data import StandardScaler, sliding_windows
 from azuraforge.errors import DataError
 from azuraforge_stock.config import DataConfig
 from azuraforge_stock.prices import Prices
@@ -25,39 +25,41 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scaler:
-    """Mean and spread of the changes in the training rows: per column, and of the target."""
+    """The scalers of the changes in the training rows: of every column, and of the target."""
 
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    target_mean: float
-    target_std: float
+    columns: StandardScaler
+    moves: StandardScaler
 
     def features(self, changes: Numbers) -> NDArray[np.float32]:
-        scaled: Numbers = (changes - np.array(self.mean)) / np.array(self.std)
+        scaled: Numbers = self.columns.transform(changes)
         return scaled.astype(np.float32)
 
     def target(self, change: Numbers) -> NDArray[np.float32]:
-        scaled: Numbers = (change - self.target_mean) / self.target_std
+        scaled: Numbers = self.moves.transform(change)
         return scaled.astype(np.float32)
 
     def price(self, output: NDArray[Any], last: Numbers) -> Numbers:
         """The price that an output of the network means, seen from the last known one."""
-        change = output.astype(np.float64) * self.target_std + self.target_mean
+        change = self.moves.inverse_transform(output.astype(np.float64))
         forecast: Numbers = last * np.exp(change)
         return forecast
 
     def state(self) -> dict[str, Any]:
         """As plain JSON values; `Scaler.of` reads it back."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        columns, moves = self.columns.state_dict(), self.moves.state_dict()
+        return {
+            "mean": columns["shift"].tolist(),
+            "std": columns["scale"].tolist(),
+            "target_mean": float(moves["shift"]),
+            "target_std": float(moves["scale"]),
+        }
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Scaler:
-        return cls(
-            mean=tuple(state["mean"]),
-            std=tuple(state["std"]),
-            target_mean=state["target_mean"],
-            target_std=state["target_std"],
-        )
+        scaler = cls(StandardScaler(), StandardScaler())
+        scaler.columns.load_state_dict({"shift": state["mean"], "scale": state["std"]})
+        scaler.moves.load_state_dict({"shift": state["target_mean"], "scale": state["target_std"]})
+        return scaler
 
 
 class Samples(NamedTuple):
@@ -117,18 +119,16 @@ def fit(prices: Prices, training_rows: int, config: DataConfig) -> Scaler:
     Raises: DataError for a column whose changes are all alike.
     """
     changes = np.diff(np.log(prices.values[:training_rows]), axis=0)
-    mean, std = changes.mean(axis=0), changes.std(axis=0)
     target = np.log(prices.column(config.target)[:training_rows])
     moves = target[config.horizon :] - target[: -config.horizon]
-    for column, spread in zip((*prices.columns, config.target), (*std, moves.std()), strict=True):
+    spreads = (*changes.std(axis=0), moves.std())
+    for column, spread in zip((*prices.columns, config.target), spreads, strict=True):
         if spread < 1e-12:
             raise DataError(
                 f"{config.path}: {column} always changes alike in the {training_rows} training "
                 f"rows; there is nothing to learn from it: leave it out of data.features"
             )
-    return Scaler(
-        tuple(mean.tolist()), tuple(std.tolist()), float(moves.mean()), float(moves.std())
-    )
+    return Scaler(StandardScaler().fit(changes), StandardScaler().fit(moves))
 
 
 def samples(prices: Prices, scaler: Scaler, config: DataConfig, begin: int, end: int) -> Samples:
@@ -136,8 +136,8 @@ def samples(prices: Prices, scaler: Scaler, config: DataConfig, begin: int, end:
     ends = np.arange(begin, end) - config.horizon  # the last row of each window
     target = prices.column(config.target)
     last, truth = target[ends], target[begin:end]
-    windows = sliding_window_view(prices.values, config.window, axis=0)
-    x = window_changes(windows[ends - config.window + 1].transpose(0, 2, 1))
+    windows = sliding_windows(prices.values, config.window)
+    x = window_changes(windows[ends - config.window + 1])
     return Samples(scaler.features(x), scaler.target(np.log(truth / last))[:, None], last, truth)
 
 
