@@ -26,7 +26,7 @@ from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.disk import cache_folder
 from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.split import run
-from azuraforge.engine.ops.formula import Formula
+from azuraforge.engine.ops.formula import SPELLING, Formula
 from azuraforge.engine.ops.order import as_given
 from azuraforge.engine.threads import threads
 
@@ -34,18 +34,6 @@ WORTH_IT = 1024  # numbers: below, a few calls of NumPy take no longer
 FLOAT32 = np.dtype(np.float32)
 WORTH_SPLITTING = 32_768  # numbers: below, a second thread costs more than it brings
 LONG = 8192  # numbers: a row of so many is worth a call of its own
-OPERATORS: dict[type[ast.AST], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-}
 FUNCTIONS = {  # function of the language -> the compiled one
     "exp": "elementary.exp",
     "log": "elementary.log",
@@ -214,11 +202,11 @@ def _scalar(tree: ast.expr) -> str:
         case ast.Constant(value=value):
             return f"F({value!r})"
         case ast.BinOp(left=left, op=op, right=right):
-            return f"({_scalar(left)} {OPERATORS[type(op)]} {_scalar(right)})"
+            return f"({_scalar(left)} {SPELLING[type(op)]} {_scalar(right)})"
         case ast.UnaryOp(operand=operand):
             return f"(-{_scalar(operand)})"
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return f"({_scalar(left)} {OPERATORS[type(op)]} {_scalar(right)})"
+            return f"({_scalar(left)} {SPELLING[type(op)]} {_scalar(right)})"
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return f"({_scalar(body)} if {_scalar(test)} else {_scalar(orelse)})"
         case ast.Call(func=ast.Name(id=name), args=args):

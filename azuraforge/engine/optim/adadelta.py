@@ -30,7 +30,6 @@ class Adadelta(Optimizer):
     def check(self, group: Group) -> None:
         super().check(group)
         self.allow("rho", group["rho"], "0 <= rho <= 1", 0 <= group["rho"] <= 1)
-        self.allow("eps", group["eps"], "eps >= 0", group["eps"] >= 0)
 
     def initial(self, w: Array, group: Group) -> State:
         return {"step": 0, "square_avg": zeros(w), "acc_delta": zeros(w)}

@@ -39,10 +39,6 @@ class Adam(Optimizer):
         }  # fmt: skip
         super().__init__(params, settings)
 
-    def check(self, group: Group) -> None:
-        super().check(group)
-        check_betas(self, group)
-
     def initial(self, w: Array, group: Group) -> State:
         state = {"step": 0, "exp_avg": zeros(w), "exp_avg_sq": zeros(w)}
         return {**state, "max_exp_avg_sq": zeros(w)} if group["amsgrad"] else state
@@ -91,14 +87,6 @@ class Adam(Optimizer):
         denominator *= scale
         denominator += group["eps"]
         w -= step * m / denominator
-
-
-def check_betas(optimizer: Optimizer, group: Group) -> None:
-    """Raise ConfigError for rates of decay or an eps out of their ranges."""
-    betas, eps = group["betas"], group["eps"]
-    for i, beta in enumerate(betas):
-        optimizer.allow(f"betas[{i}]", beta, "0 <= beta < 1", 0 <= beta < 1)
-    optimizer.allow("eps", eps, "eps >= 0", eps >= 0)
 
 
 def moments(m: Array, v: Array, g: Array, beta1: float, beta2: float) -> None:

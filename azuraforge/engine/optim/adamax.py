@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from azuraforge.engine.device import Array, module_of
-from azuraforge.engine.optim.adam import check_betas
 from azuraforge.engine.optim.optimizer import (
     Group,
     Optimizer,
@@ -36,10 +35,6 @@ class Adamax(Optimizer):
             "maximize": maximize,
         }  # fmt: skip
         super().__init__(params, settings)
-
-    def check(self, group: Group) -> None:
-        super().check(group)
-        check_betas(self, group)
 
     def initial(self, w: Array, group: Group) -> State:
         return {"step": 0, "exp_avg": zeros(w), "exp_inf": zeros(w)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from azuraforge.engine.device import Array, module_of
-from azuraforge.engine.optim.adam import check_betas, moments
+from azuraforge.engine.optim.adam import moments
 from azuraforge.engine.optim.optimizer import Group, Optimizer, Params, State, zeros
 
 
@@ -30,10 +30,6 @@ class LAMB(Optimizer):
             "maximize": maximize,
         }  # fmt: skip
         super().__init__(params, settings)
-
-    def check(self, group: Group) -> None:
-        super().check(group)
-        check_betas(self, group)
 
     def initial(self, w: Array, group: Group) -> State:
         return {"step": 0, "exp_avg": zeros(w), "exp_avg_sq": zeros(w)}

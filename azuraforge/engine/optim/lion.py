@@ -24,11 +24,6 @@ class Lion(Optimizer):
         settings = {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize}
         super().__init__(params, settings)
 
-    def check(self, group: Group) -> None:
-        super().check(group)
-        for i, beta in enumerate(group["betas"]):
-            self.allow(f"betas[{i}]", beta, "0 <= beta < 1", 0 <= beta < 1)
-
     def initial(self, w: Array, group: Group) -> State:
         return {"exp_avg": zeros(w)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azuraforge.engine.device import Array, module_of
-from azuraforge.engine.optim.adam import check_betas, moments
+from azuraforge.engine.optim.adam import moments
 from azuraforge.engine.optim.optimizer import Group, Optimizer, Params, State, decayed, zeros
 
 
@@ -34,7 +34,6 @@ class NAdam(Optimizer):
 
     def check(self, group: Group) -> None:
         super().check(group)
-        check_betas(self, group)
         decay = group["momentum_decay"]
         self.allow("momentum_decay", decay, "momentum_decay >= 0", decay >= 0)
 

@@ -85,6 +85,10 @@ class Optimizer:
         if "weight_decay" in group:
             decay = group["weight_decay"]
             self.allow("weight_decay", decay, "weight_decay >= 0", decay >= 0)
+        for i, beta in enumerate(group.get("betas", ())):
+            self.allow(f"betas[{i}]", beta, "0 <= beta < 1", 0 <= beta < 1)
+        if isinstance(eps := group.get("eps"), int | float):
+            self.allow("eps", eps, "eps >= 0", eps >= 0)
 
     def allow(self, name: str, given: Any, allowed: str, is_allowed: bool) -> None:
         """Raise ConfigError naming the setting, what was given and what is allowed."""

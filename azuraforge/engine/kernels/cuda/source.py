@@ -10,25 +10,13 @@ import ast
 from collections.abc import Sequence
 from itertools import product
 
-from azuraforge.engine.ops.formula import Formula
+from azuraforge.engine.ops.formula import SPELLING, Formula
 
 ENTRY = "compute"  # the name of every kernel
 FLOATS = {  # element type -> how it is stored, the type of its arithmetic, how its functions end
     "float16": ("unsigned short", "float", "f"),
     "float32": ("float", "float", "f"),
     "float64": ("double", "double", ""),
-}
-OPERATORS: dict[type[ast.AST], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Eq: "==",
-    ast.NotEq: "!=",
 }
 SPELLED = {"abs": "fabs", "round": "rint"}  # functions of the language with another name in CUDA
 OURS = {  # and those that CUDA lacks, or that differ there for NaN or for signs
@@ -153,11 +141,11 @@ def _scalar(tree: ast.expr, end: str) -> str:
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
             return f"pow{end}({_scalar(left, end)}, {_scalar(right, end)})"
         case ast.BinOp(left=left, op=op, right=right):
-            return f"({_scalar(left, end)} {OPERATORS[type(op)]} {_scalar(right, end)})"
+            return f"({_scalar(left, end)} {SPELLING[type(op)]} {_scalar(right, end)})"
         case ast.UnaryOp(operand=operand):
             return f"(-{_scalar(operand, end)})"
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return f"T({_scalar(left, end)} {OPERATORS[type(op)]} {_scalar(right, end)})"
+            return f"T({_scalar(left, end)} {SPELLING[type(op)]} {_scalar(right, end)})"
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return f"({_scalar(test, end)} ? {_scalar(body, end)} : {_scalar(orelse, end)})"
         case ast.Call(func=ast.Name(id=name), args=args):
