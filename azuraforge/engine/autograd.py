@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from azuraforge.engine import tape, versions, views
+from azuraforge.engine import anomaly, tape, versions, views
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.hooks import Hooks
 from azuraforge.engine.modes import (
@@ -22,7 +22,6 @@ from azuraforge.engine.modes import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
-    is_watched,
     no_grad,
     nodes_made,
     set_grad_enabled,
@@ -30,8 +29,8 @@ from azuraforge.engine.modes import (
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.op import Op, Shape
 from azuraforge.engine.ops.order import as_given
-from azuraforge.engine.place import Place, place_of_user, told
-from azuraforge.errors import GradientError, NonFiniteError, ShapeError
+from azuraforge.engine.place import place_of_user
+from azuraforge.errors import GradientError, ShapeError
 
 if TYPE_CHECKING:
     from azuraforge.engine.tensor import Tensor
@@ -95,6 +94,11 @@ class Node:
         return self.op.returned
 
     @property
+    def tells(self) -> bool:
+        """Whether a gradient that is not finite flags a watch."""
+        return anomaly.tells(self.op, self.how)
+
+    @property
     def conjugates(self) -> bool:
         """Whether gradients of complex outputs want the conjugates, and are conjugates."""
         return self.op.is_holomorphic
@@ -156,22 +160,6 @@ class Node:
                     f"its gradient, and {by} changed it in place since; change a copy instead, or "
                     "after backward()"
                 )
-
-
-def check_finite(
-    name: str, results: Sequence[Array], shapes: Sequence[Shape], line: Place | None = None
-) -> None:
-    """Raise NonFiniteError if the op made a number that is not finite."""
-    for result in results:
-        if result.dtype.kind != "f" or np.isfinite(result.sum()):
-            continue  # one pass and no array made: a sum is finite only where all numbers are
-        bad = result.size - int(np.isfinite(result).sum())
-        if bad:
-            given = ", ".join(map(str, shapes))
-            raise NonFiniteError(
-                f"{name} made {bad} of {result.size} numbers NaN or Inf (operands {given}), at "
-                f"{told(line or place_of_user())}; it is the first op that did"
-            )
 
 
 def source(x: Tensor) -> Source | None:
@@ -272,7 +260,7 @@ class Arrivals:
 
     def __init__(self, goal: Goal | None = None) -> None:
         self.goal = goal
-        self.watches = is_watched()
+        self.watch = anomaly.current()
         self.sums: dict[Node | Tensor, list[Any]] = {}
         self._ours: set[Source] = set()
 
@@ -364,7 +352,11 @@ class Arrivals:
         conjugates = like.dtype.kind == "c" and node.conjugates
         if conjugates:
             arriving = [None if g is None else _conjugate(g) for g in arriving]
-        gradients = node.gradients(xp, needs, arriving, sums)
+        if self.watch is None:
+            gradients = node.gradients(xp, needs, arriving, sums)
+        else:
+            with self.watch.looking():
+                gradients = node.gradients(xp, needs, arriving, sums)
         for i, (target, gx) in enumerate(zip(targets, gradients, strict=True)):
             if target is None or gx is None:
                 continue
@@ -372,10 +364,16 @@ class Arrivals:
             if reached.dtype.kind == "c":
                 reached = _conjugate(reached) if conjugates else reached
                 reached = reached if is_complex(target) else _real(reached)
-            if self.watches:
-                check_finite(f"the gradient of {node.name}", [reached], node.shapes, node.line)
+            if self.watch is not None:
+                self.check(node, reached)
             if i not in sums:
                 self.add(target, reached, is_ours=node.fills(i))
+
+    def check(self, node: Node, g: Array) -> None:
+        """Raise NonFiniteError if a gradient that a node made is not finite."""
+        assert self.watch is not None
+        if self.watch.is_flagged or not node.tells:
+            anomaly.check_finite(f"the gradient of {node.name}", [g], node.shapes, node.line)
 
     def missing(self, xp: Any, node: Node, shape: Shape, dtype: Any) -> Any:
         """What stands for the gradient of an output that nothing came back to."""

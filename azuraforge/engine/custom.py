@@ -152,6 +152,10 @@ class FunctionNode(Node):
         return self.function.__name__
 
     @property
+    def tells(self) -> bool:
+        return False
+
+    @property
     def conjugates(self) -> bool:
         return False
 

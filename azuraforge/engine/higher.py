@@ -16,7 +16,6 @@ from azuraforge.engine.autograd import (
     Hook,
     Node,
     Source,
-    check_finite,
     from_hook,
     is_complex,
     source,
@@ -28,9 +27,10 @@ from azuraforge.engine.namespace import namespace
 from azuraforge.engine.ops import OPS, Op
 from azuraforge.engine.ops.complex import real
 from azuraforge.engine.ops.op import Shape
+from azuraforge.engine.place import told
 from azuraforge.engine.recorded import Recorded, as_recorded, recorded, tensor_of, unbroadcast
 from azuraforge.engine.tensor import Tensor
-from azuraforge.errors import GradientError, ShapeError
+from azuraforge.errors import GradientError, NonFiniteError, ShapeError
 
 Tensors = Tensor | Sequence[Tensor]
 
@@ -148,16 +148,20 @@ class _RecordedArrivals(Arrivals):
         conjugates = like.dtype.kind == "c" and node.conjugates
         if conjugates:
             arriving = [g.conj() for g in arriving]
-        gradients = node.recorded_gradients(needs, arriving)
+        try:
+            gradients = node.recorded_gradients(needs, arriving)
+        except NonFiniteError as error:  # of an op in it, which is watched by itself
+            raise NonFiniteError(
+                f"the gradient of {node.name}, applied at {told(node.line)}: {error}"
+            ) from None
         for target, gx, shape in zip(targets, gradients, node.shapes, strict=True):
             if target is not None and gx is not None:
                 reached = unbroadcast(as_recorded(gx, like), shape)
                 if reached.dtype.kind == "c":
                     reached = reached.conj() if conjugates else reached
                     reached = reached if is_complex(target) else recorded(real(reached))
-                if self.watches:
-                    name = f"the gradient of {node.name}"
-                    check_finite(name, [reached.data], node.shapes, node.line)
+                if self.watch is not None:
+                    self.check(node, reached.data)
                 self.add(target, reached, is_ours=False)
 
     def missing(self, xp: Any, node: Node, shape: Shape, dtype: Any) -> Any:

@@ -10,17 +10,13 @@ from typing import Any, Self
 _records: ContextVar[bool] = ContextVar("azuraforge_records", default=True)
 _nodes: ContextVar[list[Any] | None] = ContextVar("azuraforge_nodes", default=None)
 nodes_made = _nodes.get  # the list that nodes of the graph are written in, if there is one
-_watches: ContextVar[bool] = ContextVar("azuraforge_watches", default=False)
+_watch: ContextVar[Any] = ContextVar("azuraforge_watch", default=None)
+watching = _watch.get  # what watches the ops (anomaly.py), if anything does
 
 
 def is_grad_enabled() -> bool:
     """Whether ops on Tensors that need gradients are recorded."""
     return _records.get()
-
-
-def is_watched() -> bool:
-    """Whether what ops make is to be checked."""
-    return _watches.get()
 
 
 class _Recording(ContextDecorator):
@@ -85,11 +81,13 @@ def detect_anomaly() -> Iterator[None]:
 
     So is the line of the program that applied the op, for a gradient too.
     """
-    token = _watches.set(True)
+    from azuraforge.engine.anomaly import Watch  # here: it builds on this module
+
+    token = _watch.set(Watch())
     try:
         yield
     finally:
-        _watches.reset(token)
+        _watch.reset(token)
 
 
 @contextmanager

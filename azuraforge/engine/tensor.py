@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import autocast, autograd, exchange, hooks, tape, versions, views
+from azuraforge.engine import anomaly, autocast, autograd, exchange, hooks, tape, versions, views
 from azuraforge.engine.device import Array, array_module, device_of, module_of, put
-from azuraforge.engine.modes import is_grad_enabled, is_watched
+from azuraforge.engine.modes import is_grad_enabled
 from azuraforge.engine.ops import elementwise, matmul, reduce
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.op import Op
@@ -49,9 +49,11 @@ class Tensor:
         bound = op.bind(inputs, attributes)
         arrays = [x.data if isinstance(x, Tensor) else _operand(op, x) for x in inputs]
         how = op.implementation(arrays, bound)
-        outputs = op.run(arrays, bound, how)
-        if is_watched():
-            autograd.check_finite(op.name, outputs, [np.shape(a) for a in arrays])
+        watch = anomaly.current()
+        if watch is None:
+            outputs = op.run(arrays, bound, how)
+        else:
+            outputs = watch.run(op, inputs, arrays, bound, how)
         results = [Tensor(output) for output in outputs[: op.returned]]
         if how.gradients and is_grad_enabled():
             sources = [autograd.source(x) if isinstance(x, Tensor) else None for x in inputs]

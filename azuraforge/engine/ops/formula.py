@@ -153,7 +153,8 @@ class Formula:
         parameters = ", ".join(("xp", *self.names, *([out] if out else [])))
         body = _written(self.tree, out) if out else _lowered(self.tree)
         source = f"lambda {parameters}: {body}"
-        function: Callable[..., Any] = eval(source, dict(OURS))  # noqa: S307  of nodes parse() checked
+        code = compile(source, f"{__file__}, lowered", "eval")  # of nodes that parse() checked
+        function: Callable[..., Any] = eval(code, dict(OURS))  # noqa: S307
         return function
 
 

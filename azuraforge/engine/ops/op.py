@@ -175,8 +175,12 @@ class Op:
         attributes: tuple[Any, ...],
         how: Implementation,
         out: Sequence[Array | None] | None = None,
+        errors: np.errstate | None = None,
     ) -> Sequence[Array]:
-        """Every output, the kept ones included; written into `out` where it is given."""
+        """Every output, the kept ones included; written into `out` where it is given.
+
+        NaN and Inf travel; `errors` may hear of those that ufuncs make of finite numbers.
+        """
         xp = common_module(self.name, inputs)
         if self.is_view:
             out = (None,)
@@ -188,7 +192,7 @@ class Op:
                 for empty, shape, dtype in zip(how.outputs, shapes, types, strict=True)
             ]
         row = (*self.operands(inputs), *out, *attributes)
-        with np.errstate(all="ignore"):  # NaN and Inf travel; anomaly mode names where they began
+        with errors or np.errstate(all="ignore"):
             try:
                 result = how.run(xp, row, fills=not self.is_view)
             except (TypeError, ValueError, IndexError) as error:
@@ -209,6 +213,14 @@ class Op:
             )
         shapes = ", ".join(str(np.shape(x)) for x in inputs)
         return ShapeError(f"{self.name}: operands {shapes} do not fit: {error}")
+
+    @cached_property
+    def is_of_ufuncs(self) -> bool:
+        """Whether its formulas are written with NumPy's ufuncs alone."""
+        if self.formulas is None:
+            return False
+        every = (self.formulas[0], *self.formulas[1].values())
+        return all(f.call.startswith("xp.") for formula in every for f in formula.functions)
 
     @cached_property
     def _defaults(self) -> tuple[Any, ...]:
