@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         set_grad_enabled,
     )
     from azuraforge.engine.ops.fuse import fuse
+    from azuraforge.interop.files import load, save
     from azuraforge.schema.specs import RunSpec, StudySpec
 
 __version__ = "0.1.0"
@@ -53,6 +54,8 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "inference_mode": "azuraforge.engine.modes",
     "is_grad_enabled": "azuraforge.engine.modes",
     "set_grad_enabled": "azuraforge.engine.modes",
+    "load": "azuraforge.interop.files",
+    "save": "azuraforge.interop.files",
     "manual_seed": "azuraforge.engine",
     "no_grad": "azuraforge.engine",
     "set_threads": "azuraforge.engine",
@@ -93,6 +96,8 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "capture",
     "freeze",
     "fuse",
+    "load",
+    "save",
     "nn",
     "optim",
     "amp",
