@@ -5,6 +5,7 @@ from azuraforge.engine.nn import init as init
 from azuraforge.engine.nn import utils as utils
 from azuraforge.engine.nn.activation import *
 from azuraforge.engine.nn.attention import *
+from azuraforge.engine.nn.bilinear import *
 from azuraforge.engine.nn.container import *
 from azuraforge.engine.nn.conv import *
 from azuraforge.engine.nn.distance import *
@@ -18,5 +19,7 @@ from azuraforge.engine.nn.norm import *
 from azuraforge.engine.nn.padding import *
 from azuraforge.engine.nn.pool import *
 from azuraforge.engine.nn.rnn import *
+from azuraforge.engine.nn.shuffle import *
 from azuraforge.engine.nn.sparse import *
 from azuraforge.engine.nn.transformer import *
+from azuraforge.engine.nn.upsampling import *
