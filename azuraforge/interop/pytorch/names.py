@@ -95,7 +95,7 @@ def dtype_named(named: Any) -> str:
 
 
 def _tensor(
-    storage: Storage,
+    storage: Any,
     offset: int,
     shape: tuple[int, ...],
     stride: tuple[int, ...],
@@ -109,7 +109,7 @@ def _tensor(
 
 
 def _tensor_of_bytes(
-    storage: Storage,
+    storage: Any,
     offset: int,
     shape: tuple[int, ...],
     stride: tuple[int, ...],
@@ -119,6 +119,8 @@ def _tensor_of_bytes(
     *_: Any,
 ) -> Tensor:
     """The same over a storage of bytes; `offset` counts numbers of the tensor's type."""
+    if not isinstance(storage, Storage):
+        raise DataError("a tensor in it is of no storage")
     return _view(storage.array(dtype_named(dtype)), offset, shape, stride, requires_grad)
 
 
