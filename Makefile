@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench peers clean
+.PHONY: help demo test check format reference bench peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -29,6 +29,9 @@ check: .venv/made-dev  ## format, lint, types, who imports whom
 format: .venv/made-dev  ## write the format, and the fixes that are safe
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+reference: .venv/made-dev  ## write docs/ops.md and docs/functions.md anew
+	$(BIN)/python -m azuraforge.engine.reference docs
 
 bench: .venv/made-peers  ## our speed beside PyTorch's; on a machine that does nothing else
 	$(BIN)/python -m benchmarks.compare

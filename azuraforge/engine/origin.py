@@ -66,7 +66,7 @@ def _lines(node: Node) -> Iterator[str]:
     names = [f"{inputs[0]}[{i}]" for i in range(len(node.sources))] if is_many else list(inputs)
     yield from _operands(node, names)
     yield from _kept(node)
-    for name, text in _texts(node.op).items():
+    for name, text in texts(node.op).items():
         yield from _shown(name, text)
 
 
@@ -107,7 +107,7 @@ def _shown(name: str, text: str) -> Iterator[str]:
 
 
 @cache
-def _texts(op: Op) -> dict[str, str]:
+def texts(op: Op) -> dict[str, str]:
     """Formulas, or source, of the output and of each gradient, by name."""
     if op.formulas is not None:
         forward, gradients = op.formulas
