@@ -6,6 +6,7 @@ from azuraforge.engine.nn import utils as utils
 from azuraforge.engine.nn.activation import *
 from azuraforge.engine.nn.attention import *
 from azuraforge.engine.nn.bilinear import *
+from azuraforge.engine.nn.cells import *
 from azuraforge.engine.nn.container import *
 from azuraforge.engine.nn.conv import *
 from azuraforge.engine.nn.distance import *

@@ -16,12 +16,12 @@ from azuraforge.errors import ShapeError
 def _lstm_shape(
     x: Shape, w_ih: Shape, w_hh: Shape, b_ih: Shape, b_hh: Shape, h: Shape, c: Shape
 ) -> tuple[Shape, ...]:
-    time, batch, hidden = _sizes(4, x, (w_ih, w_hh, b_ih, b_hh), (h, c))
+    time, batch, hidden = sizes_of(4, x, (w_ih, w_hh, b_ih, b_hh), (h, c))
     state = (batch, hidden)
     return (time, *state), state, state, (time, batch, 4 * hidden), (time + 1, *state)
 
 
-def _sizes(
+def sizes_of(
     gates: int, x: Shape, weights: tuple[Shape, ...], states: tuple[Shape, ...]
 ) -> tuple[int, int, int]:
     """Time, batch and hidden size of a cell of so many gates. Raises: ShapeError."""
@@ -155,7 +155,7 @@ lstm = op(
 def _gru_shape(
     x: Shape, w_ih: Shape, w_hh: Shape, b_ih: Shape, b_hh: Shape, h: Shape
 ) -> tuple[Shape, ...]:
-    time, batch, hidden = _sizes(3, x, (w_ih, w_hh, b_ih, b_hh), (h,))
+    time, batch, hidden = sizes_of(3, x, (w_ih, w_hh, b_ih, b_hh), (h,))
     states = (time, batch, hidden)
     return states, (batch, hidden), (time, batch, 3 * hidden), states
 

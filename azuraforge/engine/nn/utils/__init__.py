@@ -1,5 +1,6 @@
 """What is done to a module's parameters and gradients, under PyTorch's names."""
 
+from azuraforge.engine.nn.utils import rnn as rnn
 from azuraforge.engine.nn.utils.clip_grad import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -7,4 +8,4 @@ from azuraforge.engine.nn.utils.clip_grad import (
     get_total_norm,
 )
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm", "rnn"]
