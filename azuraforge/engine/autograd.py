@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from azuraforge.engine import anomaly, tape, versions, views
-from azuraforge.engine.device import Array, module_of
+from azuraforge.engine.device import Array, is_array, module_of
 from azuraforge.engine.hooks import Hooks
 from azuraforge.engine.modes import (
     detect_anomaly,
@@ -153,7 +153,7 @@ class Node:
     def check_unchanged(self, name: str, value: Any) -> None:
         """Raise GradientError if an array that was kept changed in place since."""
         for array in value if isinstance(value, tuple) else (value,):
-            by = versions.changed_since(array, self.time) if hasattr(array, "dtype") else None
+            by = versions.changed_since(array, self.time) if is_array(array) else None
             if by is not None:
                 raise GradientError(
                     f"backward: {self.name} kept its {name}, a tensor of shape {array.shape}, for "

@@ -173,6 +173,7 @@ class _RecordedArrivals(Arrivals):
         leaf.grad = tensor_of(total if leaf.grad is None else recorded(leaf.grad) + total)
         step = tape.current()
         if step is not None:
+            step.meets(leaf)
             step.gives(leaf, leaf.grad)
 
 

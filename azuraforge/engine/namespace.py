@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.ops import OPS, matmul, shape
 from azuraforge.engine.ops.assign import additem
 from azuraforge.engine.recorded import Recorded, as_recorded, broadcast_to, plain
@@ -180,9 +181,13 @@ class Namespace:
 
     def _flat(self, function: Any, args: Any, named: dict[str, Any]) -> Any:
         out = named.pop("out", None)
-        found = function(*map(plain, args), **{k: plain(v) for k, v in named.items()})
+        call = partial(function, **{k: plain(v) for k, v in named.items()})
+        given = list(map(plain, args))
+        found = call(*given)
         if isinstance(found, tuple):
             return found
+        if tape.current() is not None and any(isinstance(x, Recorded) for x in args):
+            found = tape.compute(call, *given)
         return _into(out, Recorded(self._real.asarray(found)))
 
     def _alike(self, xs: Sequence[Any]) -> list[Recorded]:

@@ -38,6 +38,7 @@ class Rehearsal(Tape):
     def __init__(self) -> None:
         super().__init__()
         self.lives: list[Life] = []
+        self.leaves_met: list[Any] = []
         self._time = 0
         self._watches: list[weakref.ref[Array]] = []
 
@@ -46,6 +47,9 @@ class Rehearsal(Tape):
 
     def keep(self, *arrays: Array | None) -> None:
         pass
+
+    def meets(self, leaf: Any) -> None:
+        self.leaves_met.append(leaf)
 
     def gives(self, leaf: Any, grad: Any) -> None:
         pass
@@ -71,9 +75,10 @@ class Rehearsal(Tape):
 class Recording(Tape):
     """A tape whose arrays lie as a rehearsal of the same step showed that they can."""
 
-    def __init__(self, lives: Sequence[Life]) -> None:
+    def __init__(self, lives: Sequence[Life], leaves: Sequence[Any] = ()) -> None:
         super().__init__()
         self._lives = lives
+        self._leaves = leaves  # that were there at the rehearsal; others are made by the step
         self._places, self.size = places(lives)
         arena = np.empty(self.size + ALIGNMENT, np.uint8)
         self.made.add(id(arena))
@@ -96,8 +101,14 @@ class Recording(Tape):
         self._arena.fill(0xFF)
 
     def stop(self) -> None:
-        """Refuse the step if arrays of the rehearsal were not made; forget gradients it forgot."""
-        self.leaves = [(leaf, grad) for leaf, grad in self.leaves if leaf.grad is grad]
+        """Refuse the step if arrays of the rehearsal were not made; forget gradients it forgot.
+
+        So are those of leaves that the step made for itself.
+        """
+        known = set(map(id, self._leaves))
+        self.leaves = [
+            (leaf, grad) for leaf, grad in self.leaves if leaf.grad is grad and id(leaf) in known
+        ]
         if self._count < len(self._lives):
             self.refuse("its second call makes fewer arrays than its first")
 

@@ -9,17 +9,19 @@ memory with it do not follow. A gradient that relies on that declares `again` be
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import tape
 from azuraforge.engine.autograd import broadcast_axes
 from azuraforge.engine.device import module_of
 from azuraforge.engine.ops import Op, assign, complex, elementwise, reduce
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.op import Shape
-from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.tensor import Tensor, read
 
 
 class Recorded(Tensor):
@@ -55,7 +57,7 @@ class Recorded(Tensor):
         if self.dtype == dtype:
             return recorded(self)
         if np.dtype(dtype).kind not in "fc":
-            return Recorded(self.data.astype(dtype))
+            return Recorded(tape.compute(lambda x: x.astype(dtype), self.data))
         return recorded(layout.cast(self, dtype=np.dtype(dtype)))
 
     def copy(self) -> Recorded:
@@ -92,9 +94,11 @@ class Recorded(Tensor):
         return self[(slice(None),) * (axis % self.ndim) + (indices,)]
 
     def any(self) -> bool:
+        read("any() in a gradient")
         return bool(self.data.any())
 
     def all(self) -> bool:
+        read("all() in a gradient")
         return bool(self.data.all())
 
     def conj(self) -> Recorded:
@@ -106,16 +110,16 @@ class Recorded(Tensor):
         self.become(assign.setitem(self, value, index=index))
 
     def __and__(self, other: Any) -> Recorded:
-        return Recorded(self.data & plain(other))
+        return Recorded(tape.compute(operator.and_, self.data, plain(other)))
 
     def __or__(self, other: Any) -> Recorded:
-        return Recorded(self.data | plain(other))
+        return Recorded(tape.compute(operator.or_, self.data, plain(other)))
 
     def __xor__(self, other: Any) -> Recorded:
-        return Recorded(self.data ^ plain(other))
+        return Recorded(tape.compute(operator.xor, self.data, plain(other)))
 
     def __invert__(self) -> Recorded:
-        return Recorded(~self.data)
+        return Recorded(tape.compute(operator.invert, self.data))
 
 
 def _in_place(name: str) -> Callable[[Recorded, Any], Recorded]:

@@ -66,6 +66,9 @@ class Tape:
         """Note that the step changes arrays that outlive it, and that no state holds."""
         self.arrays += [a for a in arrays if not any(a is known for known in self.arrays)]
 
+    def meets(self, leaf: Any) -> None:
+        """Note that a gradient comes to a leaf."""
+
     def gives(self, leaf: Any, grad: Any) -> None:
         """Note that the step makes this gradient of a tensor."""
         self.leaves.append((leaf, grad))

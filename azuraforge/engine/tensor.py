@@ -185,13 +185,15 @@ class Tensor:
 
     def accumulate(self, g: Array, *, is_ours: bool = False) -> None:
         """Add `g` to this leaf's gradient; it becomes the gradient if it is nobody else's."""
+        recorded = tape.current()
+        if recorded is not None:
+            recorded.meets(self)
         if self.grad is not None:
             tape.run(autograd.add_to, self.grad.data, g)
             return
         is_ours = is_ours and g.dtype == self.data.dtype
         own = g if is_ours else tape.empty(module_of(g), self.data.shape, self.data.dtype)
         self.grad = Tensor(own)
-        recorded = tape.current()
         if recorded is not None:
             recorded.gives(self, self.grad)
         if not is_ours:

@@ -7,16 +7,18 @@ comparison per node. What is changed by way of NumPy is not seen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import ref
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from azuraforge.engine.device import Array
+from azuraforge.engine.device import Array, may_share_memory
 
 now = [0]  # the clock: how many changes there were
 _changes: dict[int, _Changes] = {}  # by the id of the array that owns the memory
+_sweeps: WeakKeyDictionary[Any, tuple[int, str, Sequence[Array]]] = WeakKeyDictionary()
 
 
 @dataclass
@@ -40,6 +42,12 @@ def changed(array: Array, by: str) -> None:
     found.parts[_part(array)] = now[0], by
 
 
+def swept(who: Any, by: str, arrays: Sequence[Array]) -> None:
+    """Note that `who`, an optimizer, changed many arrays; one entry, however many they are."""
+    now[0] += 1
+    _sweeps[who] = now[0], by, arrays
+
+
 def version(array: Array) -> int:
     """How often the memory of an array, or of another that shares it, was changed in place."""
     found = _changes.get(id(owner(array)))
@@ -49,11 +57,12 @@ def version(array: Array) -> int:
 def changed_since(array: Array, time: int) -> str | None:
     """The op that changed the memory of an array after `time`, None if there was none."""
     found = _changes.get(id(owner(array)))
-    if found is None:
-        return None
     low, high = _part(array)
-    for (first, last), (changed_at, by) in found.parts.items():
+    for (first, last), (changed_at, by) in found.parts.items() if found else ():
         if changed_at > time and first < high and low < last:
+            return by
+    for changed_at, by, arrays in list(_sweeps.values()):
+        if changed_at > time and any(may_share_memory(array, other) for other in arrays):
             return by
     return None
 

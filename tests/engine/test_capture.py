@@ -285,3 +285,41 @@ def test_recordings_that_are_never_used_again_are_forgotten():
     captured(x, 99)
     captured(x, 99)
     assert captured.is_replayed
+
+
+SECOND_ORDER: dict[str, Callable[..., Tensor]] = {
+    "tanh": lambda x, w: (x @ w).tanh(),
+    "relu": lambda x, w: F.relu(x @ w) ** 2,
+    "softmax": lambda x, w: F.softmax(x @ w, 1) ** 2,
+    "amax": lambda x, w: (x @ w).amax(1) ** 2,
+    "index": lambda x, w: x[[0, 2, 2]] ** 3 @ w,
+    "cumsum": lambda x, w: (x @ w).cumsum(1).exp(),
+}
+
+
+@pytest.mark.parametrize("name", SECOND_ORDER)
+def test_a_step_with_gradients_of_gradients_is_captured(name):
+    function = SECOND_ORDER[name]
+    w = az.tensor(np.random.default_rng(1).standard_normal((4, 3)), requires_grad=True)
+
+    def penalty(x):
+        x = x.detach().requires_grad_()
+        w.grad = None
+        (g,) = az.grad(function(x, w).sum(), [x], create_graph=True)
+        loss = (g * g).sum()
+        loss.backward()
+        return loss
+
+    def run(step):
+        rng, found = np.random.default_rng(0), []
+        for _ in range(STEPS):
+            loss = step(az.tensor(rng.standard_normal((5, 4))))
+            found += [loss.item(), w.grad.data.copy()]
+        return found
+
+    step = capture(penalty)
+    expected = run(penalty)
+
+    for own, other in zip(run(step), expected, strict=True):
+        np.testing.assert_array_equal(own, other)
+    assert step.is_replayed

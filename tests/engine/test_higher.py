@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from typing import Any
 
 import numpy as np
 import pytest
 
 from azuraforge.engine import nn
+from azuraforge.engine.autograd import Node
 from azuraforge.engine.higher import grad
 from azuraforge.engine.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from azuraforge.engine.tensor import Tensor, tensor
@@ -196,3 +199,28 @@ def test_gradients_with_a_graph_go_through_every_cell() -> None:
         for own, other in zip(mine.parameters(), theirs.parameters(), strict=True):
             assert own.grad is not None
             np.testing.assert_allclose(own.grad.data, other.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def count_nodes() -> int:
+    return sum(issubclass(type(x), Node) for x in gc.get_objects())
+
+
+def test_gradients_with_a_graph_are_freed() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1)).double()
+    x = tensor(np.ones((2, 4)), requires_grad=True)
+
+    gc.collect()
+    before = count_nodes()
+    gc.disable()
+    try:
+        y = model(x).sum()
+        (g,) = grad(y, [x], create_graph=True)
+        assert g is not None
+        (gg,) = grad((g * g).sum(), [x], create_graph=True)
+        assert gg is not None
+        seen = [weakref.ref(t) for t in (y, g, gg)]
+        del y, g, gg
+        assert [found() for found in seen] == [None] * 3
+        assert count_nodes() == before
+    finally:
+        gc.enable()

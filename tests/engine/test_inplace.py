@@ -228,6 +228,25 @@ def test_a_parameter_changed_between_forward_and_backward_is_found() -> None:
         loss.backward()
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam", "LBFGS"])
+def test_a_parameter_that_an_optimizer_moved_before_backward_is_found(name: str) -> None:
+    w = leaf(1.0, 2.0)
+    optimizer = getattr(azuraforge.optim, name)([w], lr=0.1)
+    first, second = (w * w).sum(), (w * w * w).sum()
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    first.backward()
+    optimizer.step(closure)
+
+    with pytest.raises(GradientError, match=rf"mul kept its .*{name}.step\(\) changed it in place"):
+        second.backward()
+
+
 def test_results_that_do_not_fit_in_place_are_refused() -> None:
     x = tensor([1, 2])
 

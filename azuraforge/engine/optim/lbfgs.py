@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from azuraforge.engine import tape
+from azuraforge.engine import tape, versions
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.optim.line_search import Point, strong_wolfe
 from azuraforge.engine.optim.optimizer import Group, Optimizer, Params, State
@@ -144,6 +144,7 @@ class LBFGS(Optimizer):
             size = p.data.size
             p.data += t * d[at : at + size].reshape(p.shape)
             at += size
+        versions.swept(self, "LBFGS.step()", [p.data for p in self.params])
 
     def _gradient(self) -> Array:
         """All gradients in one row; zeros where there is none."""

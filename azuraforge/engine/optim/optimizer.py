@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from azuraforge.engine import tape
+from azuraforge.engine import tape, versions
 from azuraforge.engine.device import Array, is_array, module_of
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
@@ -113,6 +113,7 @@ class Optimizer:
         recorded = tape.current()
         with tape.recording(None):
             self._make(moves)
+        versions.swept(self, f"{type(self).__name__}.step()", changed)
         if recorded is not None:
             recorded.changes(self, *changed)
             recorded.note(self._make, moves)
