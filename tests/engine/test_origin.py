@@ -13,7 +13,7 @@ from azuraforge.engine.capture import capture
 from azuraforge.engine.custom import once_differentiable
 from azuraforge.engine.modes import no_grad
 from azuraforge.engine.ops import OPS
-from azuraforge.engine.origin import _texts
+from azuraforge.engine.origin import texts
 from azuraforge.engine.tensor import Tensor, tensor
 from azuraforge.errors import DTypeError
 from azuraforge.utils.checkpoint import checkpoint
@@ -69,11 +69,11 @@ def test_the_source_of_a_reference_and_of_its_gradients_is_told(capsys: Any) -> 
 
 @pytest.mark.parametrize("op", [op for op in OPS.values() if op.reference.gradients])
 def test_of_every_op_there_is_something_to_show(op: Any) -> None:
-    texts = _texts(op)
+    found = texts(op)
 
-    assert len(texts) == 1 + len(op.reference.gradients)
-    assert all(texts.values())
-    assert not any("source is not there" in text for text in texts.values())
+    assert len(found) == 1 + len(op.reference.gradients)
+    assert all(found.values())
+    assert not any("source is not there" in text for text in found.values())
 
 
 def test_functions_of_the_users_own_are_told(capsys: Any) -> None:
