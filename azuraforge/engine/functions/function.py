@@ -38,7 +38,7 @@ def function(name: str, *, many: str = "") -> Callable[[F], F]:
                 raise type(error)(f"{name}: {error}") from error
             except TypeError as error:
                 raise DTypeError(f"{name}({_told(args, options)}): {error}") from error
-            except (ValueError, IndexError, AttributeError) as error:
+            except (ValueError, IndexError) as error:
                 raise ShapeError(f"{name}({_told(args, options)}): {error}") from error
 
         if name in FUNCTIONS:

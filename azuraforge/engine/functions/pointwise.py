@@ -112,7 +112,8 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         return elementwise.div(input, other)
     if rounding_mode not in ("floor", "trunc"):
         raise ConfigError(f"rounding_mode is {rounding_mode!r}; allowed: None, 'floor', 'trunc'")
-    if all(getattr(x, "dtype", np.asarray(x).dtype).kind in "biu" for x in (input, other)):
+    types = [x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype for x in (input, other)]
+    if all(dtype.kind in "biu" for dtype in types):
         down = rounding.remainder if rounding_mode == "floor" else rounding.fmod
         exact = elementwise.div(_wide(elementwise.sub(input, down(input, other))), other)
         return cast(
