@@ -11,7 +11,8 @@ import pytest
 import azuraforge
 
 ENTRANCES = """
-    amp data metrics nn nn.functional nn.init nn.utils optim optim.lr_scheduler optim.swa_utils
+    amp data data.transforms metrics nn
+    nn.functional nn.init nn.utils optim optim.lr_scheduler optim.swa_utils
 """.split()
 
 
