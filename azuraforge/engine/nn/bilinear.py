@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from azuraforge.engine.nn import functional, init
-from azuraforge.engine.nn.module import Module, Parameter
+from azuraforge.engine.nn.module import Module, Parameter, placed
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
 
@@ -27,6 +28,8 @@ class Bilinear(Module):
         in2_features: int,
         out_features: int,
         bias: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
         *,
         generator: Generator | None = None,
     ) -> None:
@@ -42,6 +45,7 @@ class Bilinear(Module):
         if bias:
             self.bias = Parameter(np.empty(out_features, np.float32))
             init.uniform_(self.bias, -bound, bound, generator)
+        placed(self, device, dtype)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         return functional.bilinear(input1, input2, self.weight, self.bias)

@@ -11,7 +11,7 @@ from azuraforge.engine.functions.shape import padded
 from azuraforge.engine.nn import functional, init
 from azuraforge.engine.nn.functional.conv import Padding, checked_padding, same_padding
 from azuraforge.engine.nn.functional.size import Size, sizes
-from azuraforge.engine.nn.module import Module, Parameter
+from azuraforge.engine.nn.module import Module, Parameter, placed
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
@@ -50,6 +50,8 @@ class Convolution(Module):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
+        device: str | None = None,
+        dtype: Any = None,
         *,
         generator: Generator | None = None,
     ) -> None:
@@ -70,6 +72,7 @@ class Convolution(Module):
             bound = 1 / math.sqrt(init.fan_in(self.weight))
             self.bias = Parameter(np.empty(out_channels, np.float32))
             init.uniform_(self.bias, -bound, bound, generator)
+        placed(self, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         if self.padding_mode == "zeros":
@@ -171,6 +174,8 @@ class TransposedConvolution(Convolution):
         bias: bool = True,
         dilation: Size = 1,
         padding_mode: str = "zeros",
+        device: str | None = None,
+        dtype: Any = None,
         *,
         generator: Generator | None = None,
     ) -> None:
@@ -180,7 +185,7 @@ class TransposedConvolution(Convolution):
             )
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
-            generator=generator,
+            device=device, dtype=dtype, generator=generator,
         )  # fmt: skip
         self.output_padding = sizes(output_padding, self.axes, "output_padding")
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.nn import functional
-from azuraforge.engine.nn.module import Buffer, Module, Parameter
+from azuraforge.engine.nn.module import Buffer, Module, Parameter, placed
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 
@@ -49,6 +49,8 @@ class LayerNorm(Module):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape(normalized_shape)
@@ -56,6 +58,7 @@ class LayerNorm(Module):
         self.elementwise_affine = elementwise_affine
         self.weight = _ones(elementwise_affine, self.normalized_shape)
         self.bias = _zeros(elementwise_affine and bias, self.normalized_shape)
+        placed(self, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -76,12 +79,15 @@ class RMSNorm(Module):
         normalized_shape: int | Sequence[int],
         eps: float | None = None,
         elementwise_affine: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.weight = _ones(elementwise_affine, self.normalized_shape)
+        placed(self, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.rms_norm(input, self.normalized_shape, self.weight, self.eps)
@@ -103,6 +109,8 @@ class GroupNorm(Module):
         num_channels: int,
         eps: float = 1e-5,
         affine: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
         *,
         bias: bool = True,
     ) -> None:
@@ -118,6 +126,7 @@ class GroupNorm(Module):
         self.affine = affine
         self.weight = _ones(affine, num_channels)
         self.bias = _zeros(affine and bias, num_channels)
+        placed(self, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
@@ -159,6 +168,8 @@ class ChannelNorm(Module):
         affine: bool,
         track_running_stats: bool,
         bias: bool,
+        device: str | None,
+        dtype: Any,
     ) -> None:
         super().__init__()
         self.num_features = num_features
@@ -173,6 +184,7 @@ class ChannelNorm(Module):
             self.running_mean = Buffer(np.zeros(num_features, np.float32))
             self.running_var = Buffer(np.ones(num_features, np.float32))
             self.num_batches_tracked = Buffer(np.zeros((), np.int64))
+        placed(self, device, dtype)
 
     def extra_repr(self) -> str:
         return (
@@ -205,10 +217,14 @@ class BatchNorm(ChannelNorm):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        device: str | None = None,
+        dtype: Any = None,
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, bias, device, dtype
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         self._check(input)
@@ -263,10 +279,14 @@ class InstanceNorm(ChannelNorm):
         momentum: float = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        device: str | None = None,
+        dtype: Any = None,
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, bias, device, dtype
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         least = min(self.axes)
