@@ -11,8 +11,8 @@ import pytest
 import azuraforge
 
 ENTRANCES = """
-    amp data data.transforms metrics nn
-    nn.functional nn.init nn.utils optim optim.lr_scheduler optim.swa_utils
+    amp data data.transforms metrics nn nn.functional nn.init nn.utils nn.utils.parametrizations
+    nn.utils.parametrize nn.utils.rnn optim optim.lr_scheduler optim.swa_utils
 """.split()
 
 

@@ -1,5 +1,6 @@
 """What is done to a module's parameters and gradients, under PyTorch's names."""
 
+from azuraforge.engine.nn.utils import parametrizations, parametrize
 from azuraforge.engine.nn.utils import rnn as rnn
 from azuraforge.engine.nn.utils.clip_grad import (
     clip_grad_norm_,
@@ -7,5 +8,23 @@ from azuraforge.engine.nn.utils.clip_grad import (
     clip_grads_with_norm_,
     get_total_norm,
 )
+from azuraforge.engine.nn.utils.reparametrize import (
+    remove_spectral_norm,
+    remove_weight_norm,
+    spectral_norm,
+    weight_norm,
+)
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm", "rnn"]
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parametrizations",
+    "parametrize",
+    "remove_spectral_norm",
+    "remove_weight_norm",
+    "rnn",
+    "spectral_norm",
+    "weight_norm",
+]
