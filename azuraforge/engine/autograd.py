@@ -320,7 +320,7 @@ class Arrivals:
                 below.types[output] if isinstance(below, Node) else (below.shape, below.dtype)
             )
             sums[output] = as_given(module_of(like), (like,), shape, dtype)
-            tape.run(copy_to, sums[output], 0 if found is None else found)
+            tape.run(tape.copy_to, sums[output], 0 if found is None else found)
         return sums[output]
 
     def at(self, node: Node | Tensor) -> list[Any]:
@@ -410,11 +410,6 @@ def from_hook(given: Any, g: Any) -> Any:
 def add_to(total: Array, g: Array) -> None:
     """total += g."""
     total += g
-
-
-def copy_to(total: Array, g: Array | int) -> None:
-    """total = g, in place."""
-    total[...] = g
 
 
 def _add(one: Array, other: Array, total: Array) -> None:

@@ -100,7 +100,7 @@ class _Plan:
         self._inputs = [_own(x) for x in inputs]
         self._lane = _lane(self._inputs)
         self._lives: list[Life] | None = None
-        self._leaves: list[Any] = []
+        self._met: list[Any] = []
         self._tape: Recording | None = None
         self._result: Any = None
         self.is_proven = False
@@ -112,7 +112,7 @@ class _Plan:
         if self._lives is None:
             return self._rehearse()
         if self._tape is None:
-            return self._record(self._lives, self._leaves)
+            return self._record(self._lives, self._met)
         result = self._prove(self._tape)
         give_back()  # the proof held everything twice
         return result
@@ -131,15 +131,15 @@ class _Plan:
             if not isinstance(returned, Tensor | None) and not is_array(returned):
                 rehearsal.refuse(f"it returns a {type(returned).__name__}, not a tensor")
         self._lives, self.refusal = rehearsal.stop(), rehearsal.refusal
-        self._leaves = rehearsal.leaves_met
+        self._met = rehearsal.met
         return result
 
-    def _record(self, lives: Sequence[Life], leaves: Sequence[Any]) -> Any:
-        tape = Recording(lives, leaves)
+    def _record(self, lives: Sequence[Life], met: Sequence[Any]) -> Any:
+        tape = Recording(lives, met)
         with recording(tape):
             self._result = self._step(*self._inputs)
         tape.stop()
-        self._leaves = []
+        self._met = []
         self._tape, self.refusal = tape, tape.refusal
         return self._result
 

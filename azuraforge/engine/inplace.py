@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine import tape, versions
-from azuraforge.engine.autograd import Node, copy_to, source
+from azuraforge.engine.autograd import Node, source
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.modes import is_grad_enabled, no_grad
 from azuraforge.engine.ops import assign
@@ -39,7 +39,7 @@ def changed(x: Tensor, by: str, function: Callable[..., Tensor], *operands: Any)
         if CATEGORIES[result.dtype.kind] > CATEGORIES[x.dtype.kind]:
             raise DTypeError(f"{by}: {x.dtype} in place cannot hold {result.dtype} results")
         result = cast(result, dtype=x.dtype)
-    _write(x, by, x.data, copy_to, result.data)
+    _write(x, by, x.data, tape.copy_to, result.data)
     if is_recorded:
         _take_past(x, result)
     return x
@@ -112,7 +112,7 @@ def _write(x: Tensor, by: str, part: Array, function: Callable[..., None], *valu
     """Change part of the memory of `x`; a tape in force, and those who kept it, hear of it."""
     step = tape.current()
     if step is not None and not step.has_made(x.data):
-        step.rewrites(x.data)
+        step.overwrites(x.data)
     tape.run(function, x.data, *values)
     versions.changed(part, by)
 

@@ -12,12 +12,14 @@ import math
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from azuraforge.engine import versions
 from azuraforge.engine.device import Array
-from azuraforge.engine.tape import Tape
+from azuraforge.engine.tape import Tape, copy_to
 
 ALIGNMENT = 64  # bytes: a line of the cache, and a vector
 FOREVER = np.iinfo(np.int64).max
@@ -38,7 +40,7 @@ class Rehearsal(Tape):
     def __init__(self) -> None:
         super().__init__()
         self.lives: list[Life] = []
-        self.leaves_met: list[Any] = []
+        self.met: list[Any] = []  # leaves that a gradient came to, arrays changed in place
         self._time = 0
         self._watches: list[weakref.ref[Array]] = []
 
@@ -48,8 +50,12 @@ class Rehearsal(Tape):
     def keep(self, *arrays: Array | None) -> None:
         pass
 
+    def overwrites(self, array: Array) -> None:
+        super().overwrites(array)
+        self.met.append(versions.owner(array))
+
     def meets(self, leaf: Any) -> None:
-        self.leaves_met.append(leaf)
+        self.met.append(leaf)
 
     def gives(self, leaf: Any, grad: Any) -> None:
         pass
@@ -75,10 +81,11 @@ class Rehearsal(Tape):
 class Recording(Tape):
     """A tape whose arrays lie as a rehearsal of the same step showed that they can."""
 
-    def __init__(self, lives: Sequence[Life], leaves: Sequence[Any] = ()) -> None:
+    def __init__(self, lives: Sequence[Life], met: Sequence[Any] = ()) -> None:
         super().__init__()
         self._lives = lives
-        self._leaves = leaves  # that were there at the rehearsal; others are made by the step
+        self._met = met  # what the rehearsal met and is there again was not made by the step
+        self._restores: list[Callable[[], Any]] = []
         self._places, self.size = places(lives)
         arena = np.empty(self.size + ALIGNMENT, np.uint8)
         self.made.add(id(arena))
@@ -96,6 +103,15 @@ class Recording(Tape):
             return super().empty(shape, dtype)
         return np.ndarray(shape, dtype, self._arena, self._places[number])
 
+    def overwrites(self, array: Array) -> None:
+        """A constant that the step makes, and changes, is put back before each replay."""
+        own = versions.owner(array)
+        if any(own is known for known in self._met):
+            self.rewrites(array)
+        elif id(own) not in self.made:
+            self.made.add(id(own))
+            self._restores.append(partial(copy_to, own, own.copy()))
+
     def forget(self) -> None:
         """Put NaN in every place, so that a call that reads before it fills is found out."""
         self._arena.fill(0xFF)
@@ -105,12 +121,13 @@ class Recording(Tape):
 
         So are those of leaves that the step made for itself.
         """
-        known = set(map(id, self._leaves))
+        known = set(map(id, self._met))
         self.leaves = [
             (leaf, grad) for leaf, grad in self.leaves if leaf.grad is grad and id(leaf) in known
         ]
         if self._count < len(self._lives):
             self.refuse("its second call makes fewer arrays than its first")
+        self.calls = self._restores + self.calls
 
 
 def places(lives: Sequence[Life]) -> tuple[list[int], int]:

@@ -66,6 +66,10 @@ class Tape:
         """Note that the step changes arrays that outlive it, and that no state holds."""
         self.arrays += [a for a in arrays if not any(a is known for known in self.arrays)]
 
+    def overwrites(self, array: Array) -> None:
+        """Note that the step changes an array in place that no call of it made."""
+        self.rewrites(array)
+
     def meets(self, leaf: Any) -> None:
         """Note that a gradient comes to a leaf."""
 
@@ -175,3 +179,8 @@ def compute(function: Callable[..., Any], *args: Any) -> Array:
 
 def _again(result: Array, function: Callable[..., Any], *args: Any) -> None:
     result[...] = function(*args)
+
+
+def copy_to(total: Array, g: Array | int) -> None:
+    """total = g, in place."""
+    total[...] = g

@@ -197,7 +197,7 @@ class Tensor:
         if recorded is not None:
             recorded.gives(self, self.grad)
         if not is_ours:
-            tape.run(autograd.copy_to, self.grad.data, g)
+            tape.run(tape.copy_to, self.grad.data, g)
 
     def gradient_sum(self) -> Array:
         """This leaf's gradient to add to; it begins with zeros."""

@@ -364,3 +364,31 @@ def test_a_step_that_changes_tensors_in_place_is_captured() -> None:
     assert run(step) == expected
     assert step.reason is None
     assert step.is_replayed
+
+
+def test_a_captured_step_puts_constants_that_it_changes_back() -> None:
+    w = tensor([1.0, 2.0, 3.0], dtype="float64", requires_grad=True)
+
+    def train(x: Tensor) -> Tensor:
+        w.grad = None
+        out = azuraforge.zeros(3, dtype="float64")
+        before = out + 1.0
+        out.add_(x * w)
+        out[0] = x[0] * w[0] * w[0]
+        loss = (out * out * before).sum()
+        loss.backward()
+        return loss
+
+    def run(step: Any) -> list[Any]:
+        draw = np.random.default_rng(5)
+        found = []
+        for _ in range(6):
+            loss = step(tensor(draw.standard_normal(3)))
+            found += [loss.item(), w.grad.data.tolist()]
+        return found
+
+    step = capture(train)
+    expected = run(train)
+
+    assert run(step) == expected
+    assert step.is_replayed
