@@ -3,7 +3,7 @@
 from azuraforge.autograd import functional
 from azuraforge.engine.check import gradcheck, gradgradcheck
 from azuraforge.engine.custom import Function, once_differentiable
-from azuraforge.engine.higher import grad
+from azuraforge.engine.higher import backward, grad
 from azuraforge.engine.modes import (
     detect_anomaly,
     enable_grad,
@@ -16,6 +16,7 @@ from azuraforge.engine.origin import explain
 
 __all__ = [
     "Function",
+    "backward",
     "detect_anomaly",
     "enable_grad",
     "explain",

@@ -15,7 +15,7 @@ from azuraforge.errors import GradientError
 
 def gradcheck(
     function: Callable[..., Any],
-    inputs: Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -33,7 +33,7 @@ def gradcheck(
     Source: PyTorch's gradcheck, whose tolerances these are.
     """
     try:
-        _check(function, inputs, eps, atol, rtol)
+        _check(function, _several(inputs), eps, atol, rtol)
     except GradientError:
         if raise_exception:
             raise
@@ -43,8 +43,8 @@ def gradcheck(
 
 def gradgradcheck(
     function: Callable[..., Any],
-    inputs: Sequence[Tensor],
-    grad_outputs: Sequence[Tensor] | None = None,
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor] | None = None,
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
@@ -58,6 +58,7 @@ def gradgradcheck(
     Raises: GradientError as gradcheck does.
     Source: PyTorch's gradgradcheck.
     """
+    inputs = _several(inputs)
     outputs = [y for y in _as_tuple(function(*inputs)) if y.requires_grad]
     if grad_outputs is None:
         grad_outputs = [Tensor(_weights(y.shape), requires_grad=True) for y in outputs]
@@ -71,7 +72,7 @@ def gradgradcheck(
 
     return gradcheck(
         gradients,
-        [*inputs, *grad_outputs],
+        [*inputs, *_several(grad_outputs)],
         eps=eps,
         atol=atol,
         rtol=rtol,
@@ -128,6 +129,10 @@ def _weights(shape: tuple[int, ...]) -> Array:
     """Fixed numbers between 0.5 and 1.5, no two alike: every element pulls differently."""
     count = int(np.prod(shape))
     return (0.5 + (np.arange(count) * 0.6180339887498949) % 1.0).reshape(shape)
+
+
+def _several(given: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    return [given] if isinstance(given, Tensor) else list(given)
 
 
 def _as_tuple(outputs: Any) -> tuple[Tensor, ...]:

@@ -73,6 +73,52 @@ def grad(
     )
 
 
+def backward(
+    tensors: Tensors,
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensors | None = None,
+) -> None:
+    """Add the gradients of the tensors' weighted sum to `.grad` of the leaves, or of `inputs`.
+
+    Raises: GradientError and ShapeError as `grad` does.
+    """
+    if inputs is not None:
+        wanted = _several(inputs)
+        found = grad(tensors, wanted, grad_tensors, retain_graph, create_graph, allow_unused=True)
+        for x, g in zip(wanted, found, strict=True):
+            if g is not None:
+                _add_to_grad(x, g, create_graph)
+        return
+    roots = _several(tensors)
+    weights = [None] * len(roots) if grad_tensors is None else _several(grad_tensors)
+    if len(weights) != len(roots):
+        raise GradientError(f"backward: {len(weights)} grad_tensors for {len(roots)} tensors")
+    starts = []
+    for y, g in zip(roots, weights, strict=True):
+        root = source(y)
+        if root is None:
+            raise GradientError(
+                "backward: this tensor needs no gradient and came from none that does; set "
+                "requires_grad=True on an input or parameter, and stay outside no_grad()"
+            )
+        starts.append((root, first_gradient(y, g, "backward")))
+    keep = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        walk_recorded(starts, retain_graph=keep)
+    else:
+        walk([(root, g.data) for root, g in starts], retain_graph=keep)
+
+
+def _add_to_grad(x: Tensor, g: Tensor, create_graph: bool) -> None:
+    if not create_graph:
+        x.accumulate(g.data)
+        return
+    with enable_grad():
+        x.grad = g if x.grad is None else x.grad + g
+
+
 def first_gradient(y: Tensor, g: Tensor | None, who: str) -> Tensor:
     """The gradient of a root: the one that is given, or 1 for a single number.
 

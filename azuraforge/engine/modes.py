@@ -54,25 +54,53 @@ class enable_grad(_Recording):  # noqa: N801  PyTorch's name
     mode = True
 
 
-@contextmanager
-def inference_mode(mode: bool = True) -> Iterator[None]:
-    """As no_grad(), under PyTorch's other name; `mode` False changes nothing."""
-    with set_grad_enabled(_records.get() and not mode):
-        yield
+class set_grad_enabled(ContextDecorator):  # noqa: N801  PyTorch's name
+    """Switch recording on or off: from here on; in `with`, until the block ends; or in a function.
 
-
-class set_grad_enabled:  # noqa: N801  PyTorch's name
-    """Switch recording on or off: from here on, or, used in `with`, until the block ends."""
+    As a decorator it leaves recording outside of the function as it was.
+    """
 
     def __init__(self, mode: bool) -> None:
+        self._mode = bool(mode)
         self._before = _records.get()
-        _records.set(mode)
+        _records.set(self._mode)
+
+    def __call__(self, function: Callable[..., Any]) -> Any:
+        _records.set(self._before)
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> Self:
+        return type(self)(self._mode)
 
     def __enter__(self) -> None:
         """Nothing is left to do: it was switched when this was made."""
 
     def __exit__(self, *error: object) -> None:
         _records.set(self._before)
+
+
+class inference_mode(ContextDecorator):  # noqa: N801  PyTorch's name
+    """As no_grad(), under PyTorch's other name; `mode` False changes nothing."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        made = super().__new__(cls)
+        if callable(mode):  # @inference_mode
+            made.__init__()  # type: ignore[misc]
+            return made(mode)
+        return made
+
+    def __init__(self, mode: bool = True) -> None:
+        self._mode = mode
+        self._tokens: list[Token[bool]] = []
+
+    def _recreate_cm(self) -> Self:
+        return type(self)(self._mode)
+
+    def __enter__(self) -> None:
+        self._tokens.append(_records.set(_records.get() and not self._mode))
+
+    def __exit__(self, *error: object) -> None:
+        _records.reset(self._tokens.pop())
 
 
 @contextmanager

@@ -96,29 +96,20 @@ class Tensor:
         gradient: Tensor | None = None,
         retain_graph: bool | None = None,
         create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Add the gradient of this tensor to the `.grad` of every leaf it was made of.
 
         `gradient` is the gradient of this tensor, of its shape; 1 for a single number. With
-        `create_graph` the gradients can be differentiated in turn.
+        `create_graph` the gradients can be differentiated in turn; with `inputs` only these get
+        theirs.
 
         Raises: GradientError if nothing here needs a gradient, if the graph was used up, or if
                 a tensor of several numbers comes without `gradient`; ShapeError if it does not fit.
         """
         from azuraforge.engine import higher  # here: it builds on this module
 
-        root = autograd.source(self)
-        if root is None:
-            raise GradientError(
-                "backward: this tensor needs no gradient and came from none that does; set "
-                "requires_grad=True on an input or parameter, and stay outside no_grad()"
-            )
-        g = higher.first_gradient(self, gradient, "backward")
-        keep = create_graph if retain_graph is None else retain_graph
-        if create_graph:
-            higher.walk_recorded([(root, g)], retain_graph=keep)
-        else:
-            autograd.walk([(root, g.data)], retain_graph=keep)
+        higher.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The numbers as a NumPy array on the CPU, shared where they are there already.

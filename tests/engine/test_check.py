@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from azuraforge.engine.check import gradcheck
+from azuraforge.engine.check import gradcheck, gradgradcheck
 from azuraforge.engine.ops import OPS
 from azuraforge.engine.ops.declare import elementwise
-from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.tensor import Tensor, tensor
 from azuraforge.errors import GradientError
 
 
@@ -31,3 +31,10 @@ def test_a_missing_gradient_is_found() -> None:
 def test_float32_is_refused() -> None:
     with pytest.raises(GradientError, match="allowed: float64"):
         gradcheck(lambda x: x * 2.0, [Tensor(np.ones(2, np.float32), requires_grad=True)])
+
+
+def test_one_tensor_by_itself_will_do() -> None:
+    x = tensor(np.array([0.3, 0.7]), requires_grad=True)
+
+    assert gradcheck(lambda x: x.exp(), x)
+    assert gradgradcheck(lambda x: x.exp(), x)

@@ -10,8 +10,14 @@ import pytest
 
 from azuraforge.engine import nn
 from azuraforge.engine.autograd import Node
-from azuraforge.engine.higher import grad
-from azuraforge.engine.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
+from azuraforge.engine.higher import backward, grad
+from azuraforge.engine.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from azuraforge.engine.tensor import Tensor, tensor
 from azuraforge.errors import GradientError, ShapeError
 
@@ -224,3 +230,45 @@ def test_gradients_with_a_graph_are_freed() -> None:
         assert count_nodes() == before
     finally:
         gc.enable()
+
+
+def test_backward_may_be_for_some_inputs_alone_and_from_several_tensors() -> None:
+    x, w = leaf(2.0), leaf(3.0)
+    y = x * w
+
+    y.backward(inputs=[x], retain_graph=True)
+    backward([y, y * y], [None, tensor([10.0], dtype="float64")], inputs=x)
+
+    assert w.grad is None
+    assert x.grad is not None
+    assert x.grad.data.tolist() == [3.0 + 3.0 + 10 * 2 * 6.0 * 3.0]
+
+
+def test_backward_for_some_inputs_can_be_differentiated() -> None:
+    x = leaf(2.0)
+
+    (x * x * x).backward(inputs=[x], create_graph=True)
+    first = x.grad
+    assert first is not None
+    (second,) = grad(first, [x])
+
+    assert second is not None
+    assert (first.item(), second.item()) == (12.0, 12.0)
+
+
+def test_modes_are_decorators_in_all_of_torchs_ways() -> None:
+    @inference_mode
+    def plain() -> bool:
+        return is_grad_enabled()
+
+    @inference_mode()
+    def called() -> bool:
+        return is_grad_enabled()
+
+    @set_grad_enabled(False)
+    def off() -> bool:
+        return is_grad_enabled()
+
+    assert (plain(), called(), off(), is_grad_enabled()) == (False, False, False, True)
+    with inference_mode(False):
+        assert is_grad_enabled()
