@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from azuraforge import (
         amp,
+        attributions,
         autograd,
         data,
         fft,
@@ -70,6 +71,7 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
 }
 _MODULES = {
     "amp",
+    "attributions",
     "autograd",
     "data",
     "fft",
@@ -109,6 +111,7 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "func",
     "special",
     "utils",
+    "attributions",
     "RunSpec",
     "StudySpec",
     "Trainer",

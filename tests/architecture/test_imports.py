@@ -27,7 +27,8 @@ GUARDED = """
     numpy msgspec safetensors numba cupy ray litestar uvicorn httpx textual sqlalchemy alembic
     sklearn torch pytest onnx
     azuraforge.engine azuraforge.schema azuraforge.plugin azuraforge.store azuraforge.actors
-    azuraforge.interop azuraforge.client azuraforge.api azuraforge.cli azuraforge_tui
+    azuraforge.attributions azuraforge.interop azuraforge.client azuraforge.api azuraforge.cli
+    azuraforge_tui
 """.split()
 
 
@@ -60,6 +61,7 @@ LAYERS = [
     Layer("azuraforge.errors"),
     Layer("azuraforge.engine", "numpy", modules_load="numba safetensors"),
     Layer("azuraforge.interop", modules_load="numpy numba safetensors onnx azuraforge.engine"),
+    Layer("azuraforge.attributions", "numpy azuraforge.engine"),
     Layer("azuraforge.schema", "msgspec"),
     Layer("azuraforge.plugin", "msgspec azuraforge.schema"),
     Layer(
