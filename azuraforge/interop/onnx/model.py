@@ -14,7 +14,7 @@ from onnx import defs, helper
 
 from azuraforge.errors import ConfigError, DataError
 from azuraforge.interop.onnx.block import Block, Node
-from azuraforge.interop.onnx.converter import MAIN, Converter, find
+from azuraforge.interop.onnx.converter import MAIN, TRAINING, Converter, find
 from azuraforge.interop.onnx.graph import Graph
 from azuraforge.interop.onnx.values import Value, array_of, attribute
 
@@ -28,6 +28,10 @@ def load(source: str | Path | bytes | Any) -> Graph:
             is not known, with the node's name.
     """
     model, folder = _read(source)
+    if not model.opset_import or not model.graph.output:
+        raise DataError(
+            f"onnx: {_told(source)} no ONNX model: there is no graph in it, or no opset"
+        )
     reader = Reader({each.domain: each.version for each in model.opset_import}, folder)
     reader.functions.update({(f.domain, f.name): f for f in model.functions})
     graph = model.graph
@@ -66,14 +70,22 @@ class Reader:
         outputs: Sequence[str],
         constants: Mapping[str, Any] | None = None,
     ) -> Block:
-        return Block(inputs, outputs, [self.node(each) for each in nodes], constants or {})
+        found: list[Node] = []
+        for each in nodes:
+            found.append(self.node(each, found))
+        return Block(inputs, outputs, found, constants or {})
 
-    def node(self, proto: Any) -> Node:
-        """A node with its converter. Raises: ConfigError if there is none."""
+    def node(self, proto: Any, before: Sequence[Node]) -> Node:
+        """A node with its converter, and what is done before it.
+
+        Raises: ConfigError if there is no converter.
+        """
         domain = _domain(proto.domain)
         opset = self.opsets.get(domain, 1)
         graphs = {a.name: self.graph(a.g) for a in proto.attribute if a.type == a.GRAPH}
         attributes = {a.name: attribute(a) for a in proto.attribute if a.type != a.GRAPH}
+        if (domain, proto.op_type) == (TRAINING, "Gradient"):
+            graphs["_of"] = _between(before, attributes)
         how = self._converter(proto, domain, opset)
         if how.attributes is None:
             attributes, graphs = {}, {}  # they are in the function's body now
@@ -153,6 +165,17 @@ class ByTypes:
         return tuple(block.call({}, *inputs, *missing))
 
 
+def _between(nodes: Sequence[Node], attributes: Mapping[str, Any]) -> Block:
+    """The nodes that make y of what a Gradient differentiates it with respect to, and holds."""
+    given = [*attributes["xs"], *attributes.get("zs", [])]
+    wanted, needed = {attributes["y"]} - {*given}, list[Node]()
+    for node in reversed(nodes):
+        if wanted & {*node.outputs}:
+            needed.append(node)
+            wanted |= {*node.inputs, *node.outer} - {*given}
+    return Block(given, [attributes["y"]], needed[::-1])
+
+
 def _type_of(value: Value) -> bytes:
     if value is None:
         return bytes(onnx.TypeProto().SerializeToString())
@@ -207,8 +230,11 @@ def _read(source: Any) -> tuple[Any, str]:
             return onnx.load_model_from_string(source), ""
         return onnx.load_model(source), str(Path(source).parent)
     except DecodeError as error:
-        what = "these bytes are" if isinstance(source, bytes) else f"{source} is"
-        raise DataError(f"onnx: {what} no ONNX model: {error}") from error
+        raise DataError(f"onnx: {_told(source)} no ONNX model: {error}") from error
+
+
+def _told(source: Any) -> str:
+    return f"{source} is" if isinstance(source, str | Path) else "what was given is"
 
 
 def _sizes(info: Any) -> tuple[int | str | None, ...] | None:

@@ -9,7 +9,8 @@ import numpy as np
 import azuraforge as az
 from azuraforge.engine.nn import functional as F
 from azuraforge.engine.tensor import Tensor
-from azuraforge.interop.onnx.converter import convert, converter
+from azuraforge.errors import ShapeError
+from azuraforge.interop.onnx.converter import converter
 from azuraforge.interop.onnx.ops.shape import padded
 from azuraforge.interop.onnx.places import Places
 
@@ -82,15 +83,19 @@ def max_unpool(
     return padded(y, more, "constant")
 
 
-convert(
-    GlobalAveragePool=lambda x: az.mean(x, tuple(range(2, x.ndim)), True),
-    GlobalMaxPool=lambda x: az.amax(x, tuple(range(2, x.ndim)), True),
-)
+@converter("GlobalAveragePool")
+def global_average_pool(x: Tensor) -> Any:
+    return az.mean(x, _spatial(x), True)
+
+
+@converter("GlobalMaxPool")
+def global_max_pool(x: Tensor) -> Any:
+    return az.amax(x, _spatial(x), True)
 
 
 @converter("GlobalLpPool", since=2)
 def global_lp_pool(x: Tensor, *, p: int = 2) -> Any:
-    total = az.sum(az.pow(az.abs(x), p), tuple(range(2, x.ndim)), True)
+    total = az.sum(az.pow(az.abs(x), p), _spatial(x), True)
     return az.pow(total, 1 / p)
 
 
@@ -106,6 +111,13 @@ def max_roi_pool(
         part = x[image : image + 1, :, top : bottom + 1, left : right + 1]
         found.append(F.adaptive_max_pool2d(part, tuple(pooled_shape)))
     return az.cat(found, 0)
+
+
+def _spatial(x: Tensor) -> tuple[int, ...]:
+    """The axes after batch and channels. Raises: ShapeError where there are none."""
+    if x.ndim < 3:
+        raise ShapeError(f"input {x.shape}; allowed: axes after batch and channels")
+    return tuple(range(2, x.ndim))
 
 
 def _is_plain(x: Tensor, places: Places) -> bool:

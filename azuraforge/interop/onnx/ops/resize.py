@@ -1,4 +1,4 @@
-"""Resizing: along each axis a matrix of weights, or a choice of elements."""
+"""Resizing: along each axis weighted sums, or a choice, of elements."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import azuraforge as az
+from azuraforge.engine.ops.resample import Taps, resample
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
 from azuraforge.interop.onnx.converter import converter
@@ -57,8 +58,8 @@ def resize(
             x = az.index_select(x, axis, Tensor(_nearest(at, size, nearest_mode)))
         else:
             scale = min(factors[i], 1.0) if antialias else 1.0
-            weights = _weights(at, size, mode, scale, cubic_coeff_a, bool(exclude_outside))
-            x = _applied(x, axis, weights)
+            taps = _taps(at, size, mode, scale, cubic_coeff_a, bool(exclude_outside))
+            x = resample(x, axis=axis, taps=taps)
         if is_cropping:
             beyond = ((at < 0) | (at > size - 1)).reshape(-1, *(1,) * (x.ndim - 1 - axis))
             outside = beyond if outside is None else outside | beyond
@@ -117,10 +118,10 @@ def _nearest(at: Vector, size: int, mode: str) -> Vector:
     return found
 
 
-def _weights(at: Vector, size: int, mode: str, scale: float, a: float, excludes: bool) -> Vector:
+def _taps(at: Vector, size: int, mode: str, scale: float, a: float, excludes: bool) -> Taps:
     """The share of each element in each new one; the border's elements stand for what is beyond.
 
-    A `scale` below 1 widens the kernel by as much, against aliasing. Shape: -> (count, size)
+    A `scale` below 1 widens the kernel by as much, against aliasing.
     """
     if mode not in ("linear", "cubic"):
         raise ConfigError(f"resize: mode is {mode!r}; allowed: nearest, linear, cubic")
@@ -133,9 +134,7 @@ def _weights(at: Vector, size: int, mode: str, scale: float, a: float, excludes:
         share = np.where((near < 0) | (near >= size), 0, share)
     if excludes or scale < 1:
         share = share / share.sum(1, keepdims=True)
-    weights = np.zeros((len(at), size))
-    np.add.at(weights, (np.arange(len(at))[:, None], np.clip(near, 0, size - 1)), share)
-    return weights
+    return Taps(np.clip(near, 0, size - 1), share)
 
 
 def _cubic(d: Vector, a: float) -> Vector:
@@ -143,9 +142,3 @@ def _cubic(d: Vector, a: float) -> Vector:
     near = ((a + 2) * d - (a + 3)) * d * d + 1
     far = ((d - 5) * d + 8) * d * a - 4 * a
     return np.where(d <= 1, near, np.where(d < 2, far, 0))
-
-
-def _applied(x: Tensor, axis: int, weights: Vector) -> Any:
-    turned = az.transpose(x, axis, x.ndim - 1)
-    y = az.matmul(turned, Tensor(weights.T.astype(x.dtype)))
-    return az.transpose(y, axis, x.ndim - 1)

@@ -1,4 +1,4 @@
-"""Optimizers as operators, of the domain ai.onnx.preview.training."""
+"""Optimizers and gradients as operators, of the domain ai.onnx.preview.training."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import azuraforge as az
+from azuraforge.engine.modes import enable_grad
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 from azuraforge.interop.onnx.converter import TRAINING, converter
 from azuraforge.interop.onnx.values import number
+
+Body = Callable[..., list[Any]]
 
 
 @converter("Adagrad", host="t", domain=TRAINING)
@@ -63,6 +66,17 @@ def momentum(
         return x - rate * (v if mode == "standard" else g + alpha * v), v
 
     return _each(update, inputs, 3)
+
+
+@converter("Gradient", domain=TRAINING)
+def gradient(
+    *inputs: Tensor, xs: list[str], y: str, zs: list[str] | None = None, _of: Body
+) -> Any:  # fmt: skip
+    """dy/dx for each of the first inputs, at these values; the others, `zs`, are held."""
+    leaves = [x.detach().requires_grad_() for x in inputs[: len(xs)]]
+    with enable_grad():
+        (made,) = _of(*leaves, *inputs[len(xs) :])
+    return tuple(az.grad(made, leaves, az.ones_like(made)))
 
 
 def _each(

@@ -7,11 +7,27 @@ from typing import Any
 import numpy as np
 
 import azuraforge as az
+from azuraforge.engine.nn import functional as F
 from azuraforge.engine.tensor import Tensor
+from azuraforge.errors import ConfigError
 from azuraforge.interop.onnx.converter import converter
 from azuraforge.interop.onnx.values import number
 
+GRID_MODES = {
+    "linear": "bilinear", "bilinear": "bilinear", "nearest": "nearest", "cubic": "bicubic",
+    "bicubic": "bicubic",
+}  # fmt: skip
 Array = np.ndarray[Any, Any]
+
+
+@converter("GridSample", since=16)
+def grid_sample(
+    x: Tensor, grid: Tensor, *, align_corners: int = 0, mode: str = "linear",
+    padding_mode: str = "zeros",
+) -> Any:  # fmt: skip
+    if mode not in GRID_MODES:
+        raise ConfigError(f"mode is {mode!r}; allowed: {', '.join(GRID_MODES)}")
+    return F.grid_sample(x, grid, GRID_MODES[mode], padding_mode, bool(align_corners))
 
 
 @converter("RoiAlign", since=16, host="rois indices")
