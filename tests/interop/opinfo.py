@@ -32,6 +32,12 @@ FUNCTIONAL = "nn.functional."
 ADAPTED: dict[str, Callable[..., Any]] = {  # where OpInfo itself calls PyTorch in another way
     "einsum": lambda tensors, equation: FUNCTIONS["einsum"](equation, tensors),
     "where": lambda x, condition, y: FUNCTIONS["where"](condition, x, y),
+    "nn.functional.embedding": lambda weight, x, **options: nn.functional.embedding(
+        x, weight, **options
+    ),
+    "nn.functional.embedding_bag": lambda weight, x, **options: nn.functional.embedding_bag(
+        x, weight, **options
+    ),
     "linalg.lstsq.grad_oriented": lambda a, b, driver: FUNCTIONS["linalg.lstsq"](
         a, b, driver=driver
     )[:2],

@@ -6,6 +6,7 @@ from azuraforge.engine.nn.functional.attention import *
 from azuraforge.engine.nn.functional.bilinear import *
 from azuraforge.engine.nn.functional.classification import *
 from azuraforge.engine.nn.functional.conv import *
+from azuraforge.engine.nn.functional.ctc import *
 from azuraforge.engine.nn.functional.distance import *
 from azuraforge.engine.nn.functional.dropout import *
 from azuraforge.engine.nn.functional.grid import *
