@@ -43,6 +43,7 @@ from azuraforge.engine.ops.signature import REQUIRED, Signature, Wired
 from azuraforge.errors import DTypeError, EngineError, ShapeError
 
 Shape = tuple[int, ...]
+REMEMBERED = 256  # kinds of operands whose outputs an op knows without asking
 OPS: dict[str, Op] = {}  # every declared op by name, filled at import
 
 
@@ -154,6 +155,33 @@ class Op:
         row = (common, *self.operands([_dtype(x) for x in inputs]), *attributes)
         return [common if t is None else np.dtype(t.function(*t.pick(row))) for t in found]
 
+    def _known(
+        self, inputs: Sequence[Any], attributes: tuple[Any, ...]
+    ) -> Sequence[tuple[Shape, np.dtype[Any]]]:
+        """Shape and element type of every output, remembered for operands like these."""
+        kinds = [(x.shape, x.dtype) if hasattr(x, "shape") else type(x) for x in inputs]
+        key = (*kinds, attributes)
+        try:
+            found = self._remembered.get(key)
+        except TypeError:  # an attribute that is no key: a slice, an array
+            return self._found(inputs, attributes)
+        if found is None:
+            found = self._found(inputs, attributes)
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = found
+        return found
+
+    def _found(
+        self, inputs: Sequence[Any], attributes: tuple[Any, ...]
+    ) -> Sequence[tuple[Shape, np.dtype[Any]]]:
+        shapes, types = self.shapes(inputs, attributes), self.types(inputs, attributes)
+        return list(zip(shapes, types, strict=True))
+
+    @cached_property
+    def _remembered(self) -> dict[Any, Sequence[tuple[Shape, np.dtype[Any]]]]:
+        return {}
+
     def operands(self, each: Sequence[Any]) -> Sequence[Any]:
         """Operands, or what is known of each, one for each input of the signature."""
         return (tuple(each),) if self.signature.is_variadic else each
@@ -185,11 +213,10 @@ class Op:
         if self.is_view:
             out = (None,)
         elif out is None:
-            shapes = self.shapes(inputs, attributes)
-            types = self.types(inputs, attributes)
+            known = self._known(inputs, attributes)
             out = [
                 empty(xp, inputs, shape, dtype)
-                for empty, shape, dtype in zip(how.outputs, shapes, types, strict=True)
+                for empty, (shape, dtype) in zip(how.outputs, known, strict=True)
             ]
         row = (*self.operands(inputs), *out, *attributes)
         with errors or np.errstate(all="ignore"):
