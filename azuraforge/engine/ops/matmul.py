@@ -52,8 +52,10 @@ matmul = op(
     forward=lambda xp, a, b, y: xp.matmul(a, b, out=y),
     grads={"a": _left, "b": _right},
     is_holomorphic=True,
+    kernel="matmul",
     samples=(
         Sample(normal(3, 4), normal(4, 5)),
+        Sample(normal(2, 40, 90), normal(2, 90, 300)),  # large enough for the kernel
         Sample(normal(2, 3, 4), normal(4, 5)),
         Sample(normal(2, 1, 3, 4), normal(5, 4, 2)),
         Sample(normal(4), normal(4, 5)),
