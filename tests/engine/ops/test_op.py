@@ -36,15 +36,14 @@ def zeros(*shape: int) -> Tensor:
             lambda: functional.conv1d(zeros(1, 1, 5), zeros(1, 1, 3), zeros(1), dilation=3),
             ["conv2d", "kernel (1, 3) spread over (1, 7)", "(1, 5)"],
         ),
-        (lambda: functional.conv1d(zeros(1, 5), zeros(1, 1, 3)), ["conv1d", "(1, 5)"]),
+        (lambda: functional.conv1d(zeros(5), zeros(1, 1, 3)), ["conv1d", "(5,)"]),
         (lambda: functional.max_pool2d(zeros(3, 4), 2), ["max_pool2d", "(3, 4)"]),
         (lambda: functional.max_pool2d(zeros(1, 1, 4, 4), 2, padding=2), ["padding (2, 2)"]),
         (
-            lambda: functional.adaptive_avg_pool2d(zeros(2, 3, 4), 1),
-            ["adaptive_avg_pool2d", "(2, 3, 4)", "(1, 1)"],
+            lambda: functional.adaptive_avg_pool2d(zeros(3, 4), 1),
+            ["adaptive_avg_pool2d", "(3, 4)"],
         ),
         (lambda: functional.softmax(zeros(3, 4), 2), ["softmax", "dim 2", "(3, 4)"]),
-        (lambda: functional.log_softmax(zeros(3, 0), 1), ["log_softmax", "nothing", "(3, 0)"]),
         (
             lambda: functional.layer_norm(zeros(3, 4), (3,), zeros(3)),
             ["layer_norm", "(3, 4)", "(3,)"],
