@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx.backend.base import Backend, BackendRep
 
 from azuraforge.engine.modes import no_grad
@@ -31,7 +30,6 @@ class AzuraForgeBackend(Backend):  # type: ignore[misc]
 
     @classmethod
     def prepare(cls, model: Any, device: str = "CPU", **kwargs: Any) -> Prepared:
-        onnx.checker.check_model(model)
         return Prepared(load(model))
 
     @classmethod

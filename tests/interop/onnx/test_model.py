@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -273,6 +275,37 @@ def test_other_bytes_are_no_model(data, tmp_path):
         load(data)
     with pytest.raises(DataError, match=r"x\.onnx is no ONNX model"):
         load(tmp_path / "x.onnx")
+
+
+@pytest.mark.parametrize("opset", [0, 99])
+def test_an_opset_that_is_not_known_is_refused(opset):
+    with pytest.raises(ConfigError, match=rf"of opset {opset}; allowed: 1 to 28"):
+        load(model_of(one("Relu"), {"x": [1]}, opset=opset))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        (one("Relu", ["nothing"]), r"'it' \(Relu, opset 20\).* uses 'nothing'"),
+        (one("Relu", ["y"]), "uses 'y', which nothing before it makes"),
+        ([*one("Relu"), *one("Abs")], r"\(Abs, opset 20\).* makes 'y', which is there already"),
+        ([helper.make_node("Relu", ["x"], ["z"])], "the graph gives 'y'"),
+    ],
+)
+def test_a_graph_that_does_not_hold_together_is_refused(nodes, said):
+    with pytest.raises(DataError, match=said):
+        load(model_of(nodes, {"x": [1]}))
+
+
+def test_without_the_onnx_package_it_is_said_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "onnx"]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [name for name in sys.modules if name.startswith("azuraforge.interop.onnx")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+
+    with pytest.raises(ConfigError, match=r"pip install 'azuraforge\[onnx\]'"):
+        importlib.import_module("azuraforge.interop.onnx")
 
 
 def test_strings_are_refused_by_the_name_of_their_tensor():

@@ -1,21 +1,25 @@
-"""Recurrent layers, step by step: any activations, directions, lengths and layouts."""
+"""Recurrent layers: by the engine's cells where they are the usual ones, else step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import azuraforge as az
-from azuraforge.engine.nn import functional as F
+from azuraforge.engine.ops import recurrent
+from azuraforge.engine.ops.op import Op
 from azuraforge.engine.tensor import Tensor
-from azuraforge.errors import ConfigError
 from azuraforge.interop.onnx.converter import converter
-
-Function = Callable[[Any], Any]
-Step = Callable[[Tensor, list[Any]], list[Any]]  # (x of one step, states) -> states
-Numbers = list[float] | None
+from azuraforge.interop.onnx.series import (
+    Activations,
+    Function,
+    Fused,
+    Numbers,
+    Step,
+    are_full,
+    run,
+)
 
 
 @converter("RNN", host="lengths")
@@ -39,7 +43,7 @@ def rnn(
 
     functions = Activations(activations or ["Tanh"], activation_alpha, activation_beta, 1)
     limited = _limited(clip)
-    return _run(x, cell, direction, lengths, layout, [initial_h], r.shape[2])
+    return run(x, cell, direction, lengths, layout, [initial_h], r.shape[2])
 
 
 @converter("GRU", host="lengths")
@@ -52,7 +56,13 @@ def gru(
 ) -> Any:  # fmt: skip
     """Gates z, r, h: h' = (1 - z) g(h) + z h; the reset before or after the product with R."""
 
-    def cell(at: int) -> Step:
+    names = activations or ["Sigmoid", "Tanh"] * w.shape[0]
+    is_usual = names == ["Sigmoid", "Tanh"] * w.shape[0] and linear_before_reset
+    is_plain = is_usual and clip is None and are_full(lengths, x, layout)
+
+    def cell(at: int) -> Step | Fused:
+        if is_plain:
+            return _fused(recurrent.gru, w[at], r[at], _biases(b, at), [1, 0, 2])
         f, g = functions.of(at)
         size = r.shape[2]
         w_b, r_b = _biases(b, at)
@@ -73,11 +83,9 @@ def gru(
 
         return step
 
-    functions = Activations(
-        activations or ["Sigmoid", "Tanh"], activation_alpha, activation_beta, 2
-    )
+    functions = Activations(names, activation_alpha, activation_beta, 2)
     limited = _limited(clip)
-    return _run(x, cell, direction, lengths, layout, [initial_h], r.shape[2])
+    return run(x, cell, direction, lengths, layout, [initial_h], r.shape[2])
 
 
 @converter("LSTM", host="lengths")
@@ -90,8 +98,13 @@ def lstm(
     layout: int = 0, output_sequence: int = 0,
 ) -> Any:  # fmt: skip
     """Gates i, o, f, c; `p` are the peepholes through which gates i, o and f see the cell."""
+    names = activations or ["Sigmoid", "Tanh", "Tanh"] * w.shape[0]
+    is_usual = names == ["Sigmoid", "Tanh", "Tanh"] * w.shape[0] and not input_forget
+    is_plain = is_usual and p is None and clip is None and are_full(lengths, x, layout)
 
-    def cell(at: int) -> Step:
+    def cell(at: int) -> Step | Fused:
+        if is_plain:
+            return _fused(recurrent.lstm, w[at], r[at], _biases(b, at), [0, 2, 3, 1])
         f, g, last = functions.of(at)
         size = r.shape[2]
         bias = _bias(b, at)
@@ -108,62 +121,9 @@ def lstm(
 
         return step
 
-    names = activations or ["Sigmoid", "Tanh", "Tanh"]
     functions = Activations(names, activation_alpha, activation_beta, 3)
     limited = _limited(clip)
-    return _run(x, cell, direction, lengths, layout, [initial_h, initial_c], r.shape[2])
-
-
-def _run(
-    x: Tensor,
-    cell: Callable[[int], Step],
-    direction: str,
-    lengths: Any,
-    layout: int,
-    initial: list[Any],
-    size: int,
-) -> Any:
-    """All outputs, and the last states, of one or both directions.
-
-    Shape: x (time, batch, features) -> (time, directions, batch, size), (directions, batch, size)…;
-           with layout 1 the batch comes first everywhere.
-    """
-    if direction not in ("forward", "reverse", "bidirectional"):
-        raise ConfigError(f"direction is {direction!r}; allowed: forward, reverse, bidirectional")
-    if layout:
-        x = az.transpose(x, 0, 1)
-        initial = [None if each is None else az.transpose(each, 0, 1) for each in initial]
-    outputs, states = [], []
-    backwards = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}[direction]
-    for at, is_backward in enumerate(backwards):
-        zeros = Tensor(np.zeros((x.shape[1], size), x.dtype)).to(x.device)
-        begin = [zeros if each is None else each[at] for each in initial]
-        found, last = _one_direction(x, cell(at), begin, lengths, is_backward=is_backward)
-        outputs.append(found)
-        states.append(last)
-    y = az.stack(outputs, 1)
-    ends = [az.stack(list(each), 0) for each in zip(*states, strict=True)]
-    if layout:
-        y = az.permute(y, 2, 0, 1, 3)
-        ends = [az.transpose(each, 0, 1) for each in ends]
-    return y, *ends
-
-
-def _one_direction(
-    x: Tensor, step: Step, states: list[Any], lengths: Any, *, is_backward: bool
-) -> tuple[Any, list[Any]]:
-    """Outputs and last states; beyond a series' length the output is zero and states stay."""
-    steps = range(x.shape[0] - 1, -1, -1) if is_backward else range(x.shape[0])
-    outputs: list[Any] = [None] * x.shape[0]
-    for t in steps:
-        new = step(x[t], states)
-        output = new[0]
-        if lengths is not None and min(lengths) < x.shape[0]:
-            runs = Tensor((t < np.asarray(lengths))[:, None])
-            output = az.where(runs, output, az.zeros_like(output))
-            new = [az.where(runs, a, b) for a, b in zip(new, states, strict=True)]
-        outputs[t], states = output, new
-    return az.stack(outputs, 0), states
+    return run(x, cell, direction, lengths, layout, [initial_h, initial_c], r.shape[2])
 
 
 def _product(x: Any, w: Any) -> Any:
@@ -187,42 +147,13 @@ def _limited(clip: float | None) -> Function:
     return (lambda x: x) if clip is None else (lambda x: az.clamp(x, -clip, clip))
 
 
-class Activations:
-    """The functions of each direction's gates; parameters go to those that take them, in order."""
-
-    def __init__(self, names: list[str], alpha: Numbers, beta: Numbers, count: int) -> None:
-        alphas, betas = iter(alpha or []), iter(beta or [])
-        self._functions = [_function(name, alphas, betas) for name in names]
-        self._count = count
-
-    def of(self, direction: int) -> list[Function]:
-        begin = direction * self._count
-        found = self._functions[begin : begin + self._count]
-        return found or self._functions[: self._count]
-
-
-def _function(name: str, alphas: Any, betas: Any) -> Function:
-    plain: dict[str, Function] = {
-        "relu": az.relu, "tanh": az.tanh, "sigmoid": az.sigmoid, "softsign": F.softsign,
-        "softplus": F.softplus,
-    }  # fmt: skip
-    key = name.lower()
-    if key in plain:
-        return plain[key]
-    defaults = {
-        "affine": (1.0, 0.0), "leakyrelu": (0.01, None), "thresholdedrelu": (1.0, None),
-        "scaledtanh": (1.0, 1.0), "hardsigmoid": (0.2, 0.5), "elu": (1.0, None),
-    }  # fmt: skip
-    if key not in defaults:
-        raise ConfigError(f"activation {name!r}; allowed: {', '.join([*plain, *defaults])}")
-    first, second = defaults[key]
-    a = next(alphas, first)
-    b = second if second is None else next(betas, second)
-    return {
-        "affine": lambda x: a * x + b,
-        "leakyrelu": lambda x: F.leaky_relu(x, a),
-        "thresholdedrelu": lambda x: az.where(x > a, x, az.zeros_like(x)),
-        "scaledtanh": lambda x: a * az.tanh(b * x),
-        "hardsigmoid": lambda x: az.clamp(a * x + b, 0, 1),
-        "elu": lambda x: F.elu(x, a),
-    }[key]
+def _fused(op: Op, w: Any, r: Any, biases: tuple[Any, Any], order: list[int]) -> Fused:
+    """One of the engine's cells, whose gates come in this order."""
+    rows = np.arange(w.shape[0]).reshape(len(order), -1)[order].reshape(-1)
+    places = Tensor(rows).to(w.device)
+    weights = [az.index_select(each, 0, places) for each in (w, r)]
+    zeros = az.zeros(w.shape[0], dtype=w.dtype, device=w.device)
+    shifts = [
+        zeros if isinstance(each, float) else az.index_select(each, 0, places) for each in biases
+    ]
+    return Fused(lambda x, states: op(x, *weights, *shifts, *states))
