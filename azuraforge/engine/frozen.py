@@ -21,7 +21,7 @@ import numpy as np
 
 from azuraforge.engine.autograd import no_grad
 from azuraforge.engine.inference import Plan
-from azuraforge.engine.nn.module import Module
+from azuraforge.engine.nn.module import Module, Unmatched
 from azuraforge.engine.tensor import Tensor
 from azuraforge.engine.threads import threads
 from azuraforge.errors import ConfigError
@@ -85,11 +85,12 @@ class Frozen(Module):
         warnings.warn(f"freeze: {self.reason}; the model stays eager", stacklevel=5)
         return None
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Unmatched:
         """Put other weights into the model. Raises: as Module.load_state_dict."""
         with self._lock:
-            self.model.load_state_dict(state)
+            unmatched = self.model.load_state_dict(state_dict, strict)
             self._plans.clear()
+        return unmatched
 
     def to(self, target: Any) -> Self:
         """Move the model, or turn its numbers into an element type."""
@@ -106,9 +107,9 @@ class Frozen(Module):
             )
         return self
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Those of the model: it goes by the same names frozen."""
-        return self.model.named_modules(prefix)
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Module]]:
+        """The modules of the model: it goes by the same names frozen."""
+        return self.model._walk(prefix)
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)  # the model below is no part: it is this one

@@ -29,7 +29,7 @@ def functional_call(
 
 @contextmanager
 def _swapped(module: Module, given: dict[str, Tensor]) -> Iterator[None]:
-    modules, found = dict(module.named_modules()), []
+    modules, found = dict(module.named_modules(remove_duplicate=False)), []
     for path, x in given.items():
         before, _, name = path.rpartition(".")
         owner = modules.get(before)

@@ -1,69 +1,46 @@
-"""Module: parameters, buffers, sub-modules, and a forward function."""
+"""Module: a forward function, hooks around it, and the state of all that belongs to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from azuraforge.engine.device import Array, device_of, put
 from azuraforge.engine.hooks import RemovableHandle
 from azuraforge.engine.nn.hooks import ModuleHooks
+from azuraforge.engine.nn.location import locate
+from azuraforge.engine.nn.tree import Buffer, Parameter, Tree
 from azuraforge.engine.tensor import Tensor
-from azuraforge.errors import ConfigError, ShapeError
+from azuraforge.errors import AzuraForgeError, ConfigError, ShapeError
 
 __all__ = ["Buffer", "Module", "Parameter"]
 
 
-class Parameter(Tensor):
-    """A tensor that a module trains."""
+class Unmatched(NamedTuple):
+    """The keys of a state that nothing was found for, on either side."""
 
-    def __init__(self, data: Array, requires_grad: bool = True) -> None:
-        super().__init__(data, requires_grad)
-
-
-class Buffer(Tensor):
-    """A tensor that belongs to a module's state and is not trained, such as a running mean."""
-
-    def __init__(self, data: Array) -> None:
-        super().__init__(data)
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
-class Module:
+class Module(Tree):
     """A part of a model. Parameters, buffers and modules set as attributes belong to it."""
 
     _hooks: ModuleHooks | None = None  # made when the first hook comes
-
-    def __init__(self) -> None:
-        self.training = True
-        self._parameters: dict[str, Parameter] = {}
-        self._buffers: dict[str, Buffer] = {}
-        self._modules: dict[str, Module] = {}
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}.forward is for a subclass to write")
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        if self._hooks is None:
-            return self.forward(*inputs, **named)
-        return self._hooks.call(self, inputs, named)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if "_modules" in self.__dict__:
-            for owned in (self._parameters, self._buffers, self._modules):
-                owned.pop(name, None)
-        if isinstance(value, Parameter):
-            self._parameters[name] = value
-        elif isinstance(value, Buffer):
-            self._buffers[name] = value
-        elif isinstance(value, Module):
-            self._modules[name] = value
-        object.__setattr__(self, name, value)
-
-    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
-        """Set an attribute that is a buffer, or, given None, empty; `self.name = Buffer(…)` too."""
-        setattr(self, name, None if tensor is None else Buffer(tensor.data))
+        try:
+            if self._hooks is None:
+                return self.forward(*inputs, **named)
+            return self._hooks.call(self, inputs, named)
+        except AzuraForgeError as error:
+            locate(error, self)
+            raise
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
@@ -115,64 +92,46 @@ class Module:
             self._hooks = ModuleHooks()
         return self._hooks
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and every one below it, with dotted paths."""
-        yield prefix, self
-        for name, module in self._modules.items():
-            yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its dotted path, each once, in the order they were set."""
-        seen: set[int] = set()
-        for path, module in self.named_modules():
-            for name, parameter in module._parameters.items():
-                if id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    yield (f"{path}.{name}" if path else name), parameter
-
-    def parameters(self) -> Iterator[Parameter]:
-        """Every parameter, each once."""
-        return (parameter for _, parameter in self.named_parameters())
-
-    def buffers(self) -> Iterator[Buffer]:
-        """Every buffer."""
-        return (buffer for _, module in self.named_modules() for buffer in module._buffers.values())
-
-    def state_dict(self) -> dict[str, Array]:
+    def state_dict(self, prefix: str = "") -> dict[str, Array]:
         """The arrays of all parameters and buffers by path; not copies."""
         return {
-            f"{path}.{name}" if path else name: tensor.data
-            for path, module in self.named_modules()
+            f"{prefix}{path}.{name}" if path else f"{prefix}{name}": tensor.data
+            for path, module in self.named_modules(remove_duplicate=False)
             for name, tensor in (*module._parameters.items(), *module._buffers.items())
+            if name not in module._unsaved
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Unmatched:
         """Put arrays (or tensors) into the parameters and buffers, all of them or none.
+
+        The keys that are missing and those that nothing is for; with `strict` neither may be.
 
         Raises: ConfigError for missing and unexpected keys; ShapeError with the path.
         """
         own = self.state_dict()
-        missing, unexpected = own.keys() - state.keys(), state.keys() - own.keys()
-        if missing or unexpected:
+        missing, unexpected = own.keys() - state_dict.keys(), state_dict.keys() - own.keys()
+        if strict and (missing or unexpected):
             raise ConfigError(
                 f"load_state_dict: missing {sorted(missing)}, unexpected {sorted(unexpected)}; "
                 f"this {type(self).__name__} has {sorted(own)}"
             )
         arrays = {
             path: value.data if isinstance(value, Tensor) else np.asarray(value)
-            for path, value in state.items()
+            for path, value in state_dict.items()
+            if path in own
         }
         for path, array in arrays.items():
             if array.shape != own[path].shape:
                 raise ShapeError(
                     f"load_state_dict: {path} is {array.shape}, this model has {own[path].shape}"
                 )
-        for path, array in own.items():
-            array[...] = put(arrays[path], device_of(array))
+        for path, array in arrays.items():
+            own[path][...] = put(array, device_of(own[path]))
+        return Unmatched(sorted(missing), sorted(unexpected))
 
     def train(self, mode: bool = True) -> Self:
         """Switch dropout and the like on."""
-        for _, module in self.named_modules():
+        for module in self.modules():
             module.training = mode
         return self
 
@@ -194,6 +153,40 @@ class Module:
     def double(self) -> Self:
         """Every parameter and floating buffer as float64."""
         return self.to("float64")
+
+    def float(self) -> Self:
+        """Every floating parameter and buffer as float32."""
+        return self.to("float32")
+
+    def half(self) -> Self:
+        """Every floating parameter and buffer as float16."""
+        return self.to("float16")
+
+    def type(self, dst_type: Any) -> Self:
+        """Every floating parameter and buffer of an element type."""
+        return self.to(dst_type)
+
+    def cpu(self) -> Self:
+        """Every parameter and buffer on the CPU."""
+        return self.to("cpu")
+
+    def cuda(self) -> Self:
+        """Every parameter and buffer on the GPU. Raises: DeviceError where there is none."""
+        return self.to("cuda")
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set whether gradients are collected for the parameters."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Take the gradients of all parameters away, or make them 0."""
+        for parameter in self.parameters():
+            if set_to_none or parameter.grad is None:
+                parameter.grad = None
+            else:
+                parameter.grad.data[...] = 0
 
     def extra_repr(self) -> str:
         """The settings, for __repr__."""
