@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from azuraforge.engine import Tensor, no_grad
 from azuraforge.engine.data import TensorDataset
+from azuraforge.engine.data.transforms import Normalize
 from azuraforge.engine.device import put
 from azuraforge.engine.nn import Module
 from azuraforge.engine.nn import functional as F
@@ -101,9 +102,8 @@ def _dataset(part: Labelled, state: Mapping[str, float]) -> TensorDataset:
 
 def _scaled(images: NDArray[Any], state: Mapping[str, float]) -> NDArray[np.float32]:
     """Shape: (n, side, side) -> (n, 1, side, side)"""
-    x = images[:, None].astype(np.float32)
-    x -= np.float32(state["mean"])
-    x /= np.float32(state["std"])
+    normalize = Normalize([state["mean"]], [state["std"]])
+    x: NDArray[np.float32] = normalize(images[:, None].astype(np.float32))
     return x
 
 

@@ -137,6 +137,14 @@ def test_iterators_at_the_same_time_do_not_disturb_each_other() -> None:
     assert [plain(b) for _, b in both] == [plain(batch) for batch in expected]
 
 
+def test_what_samples_draw_is_new_in_every_batch_and_epoch() -> None:
+    loader = LOADERS["samples"](1)
+
+    noise = [batch[1].numpy()[0] for _ in range(3) for batch in loader]
+
+    assert len(set(noise)) == 12
+
+
 class Drawn(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         return iter([1, 2])
