@@ -10,14 +10,13 @@ import numpy as np
 from azuraforge.attributions.attribution import Attribution, excess
 from azuraforge.attributions.gradient import Saliency
 from azuraforge.attributions.inputs import Arrays, Given, distribution_of, like, several
-from azuraforge.attributions.question import Model, repeated
+from azuraforge.attributions.question import Model, following
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.random import Generator, default_generator
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
 
 Kind = Literal["smoothgrad", "smoothgrad_sq", "vargrad"]
-FOLLOW = ("target", "additional_forward_args", "baselines", "feature_mask")  # a row per example
 
 
 class NoiseTunnel(Attribution):
@@ -81,8 +80,7 @@ class NoiseTunnel(Attribution):
     ) -> dict[str, Any]:
         """The method's arguments for inputs `times` over."""
         batch = len(arrays[0])
-        own = {key: _rows(value) if key == "target" else value for key, value in kwargs.items()}
-        own |= {key: repeated(own[key], batch, times) for key in FOLLOW if key in own}
+        own = following(kwargs, batch, times)
         if draws:
             rows = distribution_of(arrays, kwargs.get("baselines"), self.name)
             own["baselines"] = tuple(map(Tensor, drawn(rows, batch * times, generator)))
@@ -191,10 +189,6 @@ def _along(values: Array, x: Array) -> Array:
     factors = module_of(x).asarray(values, dtype=x.dtype)
     shaped: Array = factors.reshape(-1, *(1,) * (x.ndim - 1))
     return shaped
-
-
-def _rows(target: Any) -> Any:
-    return np.asarray(target) if isinstance(target, list) else target
 
 
 def _summary(parts: Sequence[Array], batch: int, nt_type: Kind) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 
 Model = Callable[..., Any]
+FOLLOW = ("target", "additional_forward_args", "baselines", "feature_mask")  # a row per example
 
 
 class Question:
@@ -38,7 +39,7 @@ class Question:
     def outputs(self, inputs: Sequence[Array]) -> Array:
         """What the model says. Shape: (rows, …) -> (rows,), or () if it says one thing of all"""
         with no_grad():
-            output = self._said(map(Tensor, inputs), len(inputs[0]))
+            output = self.call(map(Tensor, inputs), len(inputs[0]))
         if isinstance(output, int | float):
             return np.asarray(float(output))
         return self._chosen(output, len(inputs[0])).data
@@ -55,12 +56,13 @@ class Question:
     def gradients_at(self, inputs: Sequence[Tensor], wanted: Sequence[Tensor]) -> list[Tensor]:
         """Those with respect to `wanted`, which the inputs, or the model's hooks, lead to."""
         with enable_grad():
-            output = self._said(inputs, len(inputs[0]))
+            output = self.call(inputs, len(inputs[0]))
             total = self._chosen(output, len(inputs[0])).sum()
         found = grad(total, list(wanted), materialize_grads=True)
         return [g for g in found if g is not None]
 
-    def _said(self, inputs: Any, rows: int) -> Any:
+    def call(self, inputs: Iterable[Tensor], rows: int) -> Any:
+        """What the model gives for so many rows."""
         times = rows // self.batch
         return self.model(*inputs, *(repeated(x, self.batch, times) for x in self.extras))
 
@@ -105,6 +107,14 @@ def repeated(value: Any, batch: int, times: int) -> Any:
     if times != 1 and is_array(value) and value.ndim and len(value) == batch:
         return module_of(value).concatenate([value] * times)
     return value
+
+
+def following(settings: dict[str, Any], batch: int, times: int) -> dict[str, Any]:
+    """A method's settings for inputs `times` over."""
+    own = dict(settings)
+    if isinstance(own.get("target"), list):
+        own["target"] = np.asarray(own["target"])
+    return own | {key: repeated(own[key], batch, times) for key in FOLLOW if key in own}
 
 
 def _index(target: Any, output: Tensor) -> tuple[Any, ...]:

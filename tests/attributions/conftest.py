@@ -54,3 +54,23 @@ def x(rng: np.random.Generator) -> Tensor:
 @pytest.fixture
 def baseline(rng: np.random.Generator) -> Tensor:
     return azuraforge.tensor(rng.standard_normal((5, FEATURES)))
+
+
+@pytest.fixture
+def images(rng: np.random.Generator) -> Tensor:
+    return azuraforge.tensor(rng.standard_normal((3, 2, 8, 8)))
+
+
+@pytest.fixture
+def convolved() -> nn.Sequential:
+    """Logits of images: two convolutions, a max pool, (batch, 2, 8, 8) -> (batch, 3)"""
+    with using(Generator(3)):
+        return nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(4, 5, 3),
+            nn.Tanh(),
+            nn.Flatten(),
+            nn.Linear(20, 3),
+        ).double()
