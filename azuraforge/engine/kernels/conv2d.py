@@ -58,7 +58,7 @@ def forward(
         tape.run(np.copyto, y, made)
 
 
-def _gradient_x(
+def gradient_x(
     xp: Any, g: Array, w: Array, gx: Array, stride: Pair, padding: Pair, dilation: Pair
 ) -> None:
     turned, before = w[:, :, ::-1, ::-1].transpose(2, 3, 0, 1), (2 - padding[0], 2 - padding[1])
@@ -72,7 +72,7 @@ def _gradient_x(
         _correlate(g, axes, kernel, None, gx)
 
 
-def _gradient_wb(
+def gradient_wb(
     xp: Any, g: Array, x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair
 ) -> tuple[Array, Array]:
     """As one: both go over g."""
@@ -99,7 +99,7 @@ def _gradient_wb(
     return gw, total[size:]
 
 
-gradients = {"x": _gradient_x, ("w", "b"): _gradient_wb}
+gradients = {"x": gradient_x, ("w", "b"): gradient_wb}
 
 
 def _axes(

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from azuraforge.engine.device import Array
+from azuraforge.engine.ops import depthwise
 from azuraforge.engine.ops.declare import op
 from azuraforge.engine.ops.op import Op, Shape
 from azuraforge.engine.ops.sample import Sample, normal
@@ -22,6 +23,9 @@ def convolve(
     xp: Any, x: Array, w: Array, y: Array, stride: Shape, padding: Shape, dilation: Shape,
     groups: int = 1,
 ) -> None:  # fmt: skip
+    if depthwise.suits(x.shape[1], groups):
+        depthwise.convolve(xp, x, w, y, stride, padding, dilation)
+        return
     wide = padded(xp, x, even(padding))
     seen = columns(xp, wide, w.shape[2:], stride, dilation)
     batch, out, places = len(x), len(w) // groups, math.prod(y.shape[2:])
@@ -36,6 +40,8 @@ def spread(
     groups: int = 1,
 ) -> Array:  # fmt: skip
     """What each place of g has given to the places its kernel saw. Shape: -> (…, *size)"""
+    if depthwise.suits(w.shape[1] * groups, groups):
+        return depthwise.spread(xp, g, w, size, stride, padding, dilation, groups)
     batch, out, places = len(g), len(w) // groups, math.prod(g.shape[2:])
     channels, kernel = w.shape[1] * groups, w.shape[2:]
     turned = w.reshape(groups, out, math.prod(w.shape[1:])).swapaxes(1, 2)
@@ -49,6 +55,8 @@ def correlate(
     groups: int = 1,
 ) -> Array:  # fmt: skip
     """How x and g go together at each element of the kernel. Shape: -> that of the weight"""
+    if depthwise.suits(x.shape[1], groups):
+        return depthwise.correlate(xp, x, g, kernel, stride, padding, dilation)
     batch, out, places = len(g), g.shape[1] // groups, math.prod(g.shape[2:])
     needed = zip(g.shape[2:], stride, dilation, kernel, strict=True)
     ends = tuple((n - 1) * s + (k - 1) * d + 1 for n, s, d, k in needed)
@@ -104,6 +112,7 @@ convolution: Op = op(
             groups=groups,
         ),
     },
+    kernel="convolution",
     samples=(
         Sample(
             normal(2, 4, 5, 6), normal(6, 2, 3, 2),
@@ -135,10 +144,15 @@ convolution_input: Op = op(  # the gradient of a convolution's input: transposed
             groups=groups,
         ),
     },
+    kernel="convolution_input",
     samples=(
         Sample(
             normal(2, 4, 3, 3), normal(4, 3, 3, 2),
             size=(7, 6), stride=(2, 2), padding=(0, 1), dilation=(1, 2), groups=2,
+        ),
+        Sample(
+            normal(2, 4, 3), normal(4, 1, 3), size=(6,), stride=(2,), padding=(1,), dilation=(1,),
+            groups=2,
         ),
         Sample(  # wider than it needs to be
             normal(1, 2, 3), normal(2, 1, 2),
@@ -167,6 +181,10 @@ convolution_weight: Op = op(  # the gradient of its weight, v being that of what
         Sample(
             normal(2, 4, 5, 6), normal(2, 6, 3, 2), kernel=(3, 2),
             stride=(2, 2), padding=(1, 0), dilation=(1, 2), groups=2,
+        ),
+        Sample(
+            normal(2, 2, 7), normal(2, 4, 3), kernel=(2,), stride=(2,), padding=(0,),
+            dilation=(1,), groups=2,
         ),
         Sample(
             normal(1, 1, 7), normal(1, 2, 3), kernel=(2,), stride=(1,), padding=(0,), dilation=(2,)

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 Padding = Size | Literal["same", "valid"]
+Places = dict[str, tuple[int, ...]]  # attributes of an op, for each axis
 
 
 @function("nn.functional.conv1d")
@@ -184,17 +185,33 @@ def _bordered(
 
 
 def _convolution(
-    axes: int, weight: Tensor, bias: Tensor | None, places: dict[str, Any], groups: int
+    axes: int, weight: Tensor, bias: Tensor | None, places: Places, groups: int
 ) -> Callable[[Tensor], Tensor]:
     """A convolution of batches; over series as over images of height 1."""
+    if axes == 1:
+        return _of_series(_convolution(2, with_height(weight), bias, _flat(places), groups))
     if groups != 1 or axes > 2:
         return lambda x: _shifted(convolution(x, weight, **places, groups=groups), bias)
     b = module_of(weight.data).zeros(len(weight), weight.dtype) if bias is None else bias
-    if axes == 2:
-        return lambda x: cast(Tensor, conv.conv2d(x, weight, b, **places))
-    flat = {"stride": (1, *places["stride"]), "padding": (0, *places["padding"])}
-    flat["dilation"] = (1, *places["dilation"])
-    return lambda x: without_height(conv.conv2d(with_height(x), with_height(weight), b, **flat))
+    return lambda x: cast(Tensor, conv.conv2d(x, weight, b, **places))
+
+
+def _spreading(
+    axes: int, weight: Tensor, bias: Tensor | None, places: Places, groups: int
+) -> Callable[[Tensor], Tensor]:
+    """A transposed convolution of batches; over series as over images of height 1."""
+    if axes == 1:
+        return _of_series(_spreading(2, with_height(weight), bias, _flat(places), groups))
+    return lambda x: _shifted(convolution_input(x, weight, **places, groups=groups), bias)
+
+
+def _of_series(of_images: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda x: without_height(of_images(with_height(x)))
+
+
+def _flat(places: Places) -> Places:
+    """The places along a series, as those over images of height 1."""
+    return {name: (0 if name == "padding" else 1, *each) for name, each in places.items()}
 
 
 def _spread(
@@ -214,11 +231,7 @@ def _spread(
     if min(size) < 1:
         raise ShapeError(f"input {input.shape} would give the size {size}; pass less padding")
     places = {"size": size, "stride": steps, "padding": border, "dilation": apart}
-
-    def spread(x: Tensor) -> Tensor:
-        return _shifted(convolution_input(x, weight, **places, groups=groups), bias)
-
-    return batched(input, axes, spread)  # type: ignore[no-any-return]
+    return batched(input, axes, _spreading(axes, weight, bias, places, groups))  # type: ignore[no-any-return]
 
 
 def _shifted(y: Tensor, bias: Tensor | None) -> Tensor:

@@ -150,8 +150,10 @@ def batch_norm(
 
     Shape:  input (batch, channels, …), the others (channels,) -> as input
     Raises: ShapeError, also for a batch with one value per channel in training; ConfigError where
-            there are no running statistics to take.
+            there are no running statistics to take, and for an eps that is not above 0.
     """
+    if eps <= 0:
+        raise ConfigError(f"eps is {eps}; allowed: above 0")
     if not input.data.size:
         return _shifted(input, weight, bias)  # no batch, and nothing to follow
     if not training:
