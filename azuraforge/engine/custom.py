@@ -121,6 +121,16 @@ class Function:
         return tuple(outputs) if isinstance(made, tuple) else outputs[0]
 
 
+class _Whole:
+    """How a Function gives gradients: in arrays of its own, added to none."""
+
+    summed = ()
+
+    @staticmethod
+    def fills(place: int) -> bool:
+        return False
+
+
 class FunctionNode(Node):
     """One applied Function. What it keeps are tensors, and outputs as (array, which output)."""
 
@@ -134,7 +144,7 @@ class FunctionNode(Node):
         inputs: Sequence[Any],
         outputs: Sequence[Any],
     ) -> None:
-        self.function, self._ctx = function, ctx
+        self.function, self._ctx, self.how = function, ctx, _Whole()  # type: ignore[assignment]
         self.sources = sources
         self.shapes = [x.shape if isinstance(x, Tensor) else () for x in inputs]
         self.types = [(y.shape, y.dtype) if isinstance(y, Tensor) else ((), None) for y in outputs]
@@ -166,13 +176,6 @@ class FunctionNode(Node):
     @property
     def returned(self) -> int:
         return len(self.types)
-
-    @property
-    def summed(self) -> Sequence[int]:
-        return ()
-
-    def fills(self, place: int) -> bool:
-        return False
 
     def gradients(
         self, xp: Any, needs: Sequence[bool], outer: Sequence[Array], sums: Mapping[int, Array]

@@ -10,17 +10,7 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine import tape
-from azuraforge.engine.autograd import (
-    Arrivals,
-    Goal,
-    Hook,
-    Node,
-    Source,
-    from_hook,
-    is_complex,
-    source,
-    walk,
-)
+from azuraforge.engine.autograd import Node, Source, source
 from azuraforge.engine.device import module_of
 from azuraforge.engine.modes import enable_grad
 from azuraforge.engine.namespace import namespace
@@ -30,6 +20,7 @@ from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.place import told
 from azuraforge.engine.recorded import Recorded, as_recorded, recorded, tensor_of, unbroadcast
 from azuraforge.engine.tensor import Tensor
+from azuraforge.engine.walk import Arrivals, Goal, Hook, from_hook, is_complex, walk
 from azuraforge.errors import GradientError, NonFiniteError, ShapeError
 
 Tensors = Tensor | Sequence[Tensor]

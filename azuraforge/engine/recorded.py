@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine import tape
-from azuraforge.engine.autograd import broadcast_axes
 from azuraforge.engine.device import module_of
 from azuraforge.engine.ops import Op, assign, complex, elementwise, reduce
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.tensor import Tensor, read
+from azuraforge.engine.walk import broadcast_axes
 
 
 class Recorded(Tensor):

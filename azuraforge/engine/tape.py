@@ -181,6 +181,11 @@ def _again(result: Array, function: Callable[..., Any], *args: Any) -> None:
     result[...] = function(*args)
 
 
+def add_to(total: Array, g: Array) -> None:
+    """total += g."""
+    total += g
+
+
 def copy_to(total: Array, g: Array | int) -> None:
     """total = g, in place."""
     total[...] = g

@@ -180,7 +180,7 @@ class Tensor:
         if recorded is not None:
             recorded.meets(self)
         if self.grad is not None:
-            tape.run(autograd.add_to, self.grad.data, g)
+            tape.run(tape.add_to, self.grad.data, g)
             return
         is_ours = is_ours and g.dtype == self.data.dtype
         own = g if is_ours else tape.empty(module_of(g), self.data.shape, self.data.dtype)
