@@ -19,8 +19,10 @@ from azuraforge.engine.nn.module import *
 from azuraforge.engine.nn.norm import *
 from azuraforge.engine.nn.padding import *
 from azuraforge.engine.nn.pool import *
+from azuraforge.engine.nn.position import *
 from azuraforge.engine.nn.rnn import *
 from azuraforge.engine.nn.shuffle import *
 from azuraforge.engine.nn.sparse import *
+from azuraforge.engine.nn.summarize import *
 from azuraforge.engine.nn.transformer import *
 from azuraforge.engine.nn.upsampling import *

@@ -10,6 +10,7 @@ import numpy as np
 from azuraforge.engine.device import module_of
 from azuraforge.engine.nn import init
 from azuraforge.engine.nn.module import Module, Parameter, placed
+from azuraforge.engine.nn.settings import check_sizes
 from azuraforge.engine.ops import elman, recurrent
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
@@ -41,6 +42,7 @@ class Cell(Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
+        check_sizes(type(self).__name__, input_size=input_size, hidden_size=hidden_size)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         rows, bound = self.gates * hidden_size, 1 / math.sqrt(hidden_size)
         shapes: dict[str, tuple[int, ...]] = {

@@ -10,6 +10,7 @@ from azuraforge.engine.nn import functional
 from azuraforge.engine.nn.functional.reduction import reduction_of
 from azuraforge.engine.nn.linear import Linear
 from azuraforge.engine.nn.module import Buffer, Module, placed
+from azuraforge.engine.nn.settings import check_number
 from azuraforge.engine.tensor import Tensor
 
 __all__ = [
@@ -97,6 +98,7 @@ class HuberLoss(Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        check_number("HuberLoss", delta=delta)
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Losses that ask for a margin between numbers, as modules."""
+"""Losses that ask for a margin between numbers, or look at rare classes, as modules."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from azuraforge.engine.tensor import Tensor
 
 __all__ = [
     "CosineEmbeddingLoss",
+    "DiceLoss",
+    "FocalLoss",
     "HingeEmbeddingLoss",
     "MarginRankingLoss",
     "MultiLabelMarginLoss",
@@ -168,3 +170,26 @@ class MultiLabelSoftMarginLoss(WeightedLoss):
         return functional.multilabel_soft_margin_loss(
             input, target, self.weight, reduction=self.reduction
         )
+
+
+class FocalLoss(Loss):
+    """BCEWithLogitsLoss that looks at hard examples: times (1 - p)^gamma, and a weight."""
+
+    def __init__(self, alpha: float = 0.25, gamma: float = 2.0, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.alpha = alpha
+        self.gamma = gamma
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return functional.sigmoid_focal_loss(input, target, self.alpha, self.gamma, self.reduction)
+
+
+class DiceLoss(Loss):
+    """1 - the overlap of shares and targets, twice, over the sum of both."""
+
+    def __init__(self, smooth: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.smooth = smooth
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return functional.dice_loss(input, target, self.smooth, self.reduction)

@@ -10,16 +10,18 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from azuraforge.engine import autocast
 from azuraforge.engine.device import module_of
 from azuraforge.engine.nn import functional, init
 from azuraforge.engine.nn.module import Module, Parameter, placed
 from azuraforge.engine.nn.packed import Run, backward, forward, runs_of
+from azuraforge.engine.nn.settings import check_sizes, check_truths
 from azuraforge.engine.nn.utils.rnn import PackedSequence
 from azuraforge.engine.ops import elman, recurrent
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
-from azuraforge.errors import ConfigError, ShapeError
+from azuraforge.errors import ConfigError, DTypeError, ShapeError
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -54,6 +56,9 @@ class Recurrent(Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
+        name = type(self).__name__
+        check_sizes(name, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        check_truths(name, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         self._check_settings(hidden_size, num_layers, dropout, proj_size)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, dropout
@@ -70,10 +75,6 @@ class Recurrent(Module):
 
     def _check_settings(self, hidden: int, layers: int, dropout: float, proj_size: int) -> None:
         name = type(self).__name__
-        if hidden <= 0 or layers <= 0:
-            raise ConfigError(
-                f"{name}: hidden_size {hidden}, num_layers {layers}; allowed: above 0"
-            )
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ConfigError(f"{name}: dropout is {dropout}; allowed: 0 to 1")
         if not 0 <= proj_size < hidden:
@@ -186,6 +187,12 @@ class Recurrent(Module):
             raise ShapeError(
                 f"{type(self).__name__}: input {x.shape}; allowed: input_size, "
                 f"{self.input_size}, features"
+            )
+        weight = self._parameters["weight_ih_l0"]
+        if x.dtype != weight.dtype and autocast.current() is None:
+            raise DTypeError(
+                f"{type(self).__name__}: input {x.dtype}, weights {weight.dtype}; allowed: equal "
+                f"types; use input.to({str(weight.dtype)!r}) or model.to({str(x.dtype)!r})"
             )
         count = self.num_layers * len(self._endings)
         widths = (self.output_size, self.hidden_size)[: self.states]

@@ -10,6 +10,7 @@ from azuraforge.engine.device import Array
 from azuraforge.engine.nn import functional, init
 from azuraforge.engine.nn.functional.sparse import row_of
 from azuraforge.engine.nn.module import Module, Parameter, placed
+from azuraforge.engine.nn.settings import check_sizes
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
@@ -38,6 +39,9 @@ class Table(Module):
         generator: Generator | None,
     ) -> None:
         super().__init__()
+        check_sizes(
+            type(self).__name__, 0, num_embeddings=num_embeddings, embedding_dim=embedding_dim
+        )
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq = scale_grad_by_freq

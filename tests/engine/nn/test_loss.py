@@ -127,3 +127,28 @@ def test_ctcs_gradient_is_that_of_scores_before_log_softmax() -> None:
         lambda x: F.ctc_loss(F.log_softmax(x, -1), target, [5, 4], [2, 1], reduction="none"),
         [logits(5, 2, 4)],
     )
+
+
+def test_a_focal_loss_without_focus_is_binary_cross_entropy() -> None:
+    x, t = logits(4, 3), Tensor((RNG.random((4, 3)) < 0.5).astype(np.float64))
+
+    plain = F.binary_cross_entropy_with_logits(x, t).item()
+
+    assert F.sigmoid_focal_loss(x, t, alpha=-1, gamma=0).item() == pytest.approx(plain)
+
+
+def test_a_focal_loss_is_the_papers_formula() -> None:
+    p = 0.9
+
+    loss = nn.FocalLoss(alpha=0.25, gamma=2)(
+        Tensor(np.array([np.log(p / (1 - p))])), Tensor(np.ones(1))
+    )
+
+    assert loss.item() == pytest.approx(-0.25 * (1 - p) ** 2 * np.log(p))
+
+
+def test_dice_is_0_where_all_overlaps_and_nearly_1_where_nothing_does() -> None:
+    t = Tensor((RNG.random((2, 1, 50)) < 0.5).astype(np.float64))
+
+    assert F.dice_loss(t, t).item() == pytest.approx(0)
+    assert F.dice_loss(1 - t, t).item() > 0.9

@@ -10,6 +10,7 @@ from azuraforge.engine.nn.functional.ctc import *
 from azuraforge.engine.nn.functional.distance import *
 from azuraforge.engine.nn.functional.dropout import *
 from azuraforge.engine.nn.functional.grid import *
+from azuraforge.engine.nn.functional.imbalance import *
 from azuraforge.engine.nn.functional.interpolate import *
 from azuraforge.engine.nn.functional.linear import *
 from azuraforge.engine.nn.functional.loss import *

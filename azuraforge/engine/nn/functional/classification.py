@@ -48,9 +48,13 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ConfigError(f"label_smoothing is {label_smoothing}; allowed: 0 to 1")
     axis = _class_axis(input)
-    _check_weight(weight, input.shape[axis])
+    _check_weight(weight, input, input.shape[axis])
     logs = log_softmax(input, axis)
     if target.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise ConfigError(
+                f"ignore_index is {ignore_index}; allowed for targets that are shares: none"
+            )
         return _of_shares(logs, target, weight, how, label_smoothing)
     return _of_classes(logs, target, weight, ignore_index, how, label_smoothing)
 
@@ -71,7 +75,7 @@ def nll_loss(
     Raises: ShapeError, DTypeError, ConfigError.
     """
     how = reduction_of(size_average, reduce, reduction)
-    _check_weight(weight, tensor_of(input).shape[_class_axis(input)])
+    _check_weight(weight, input, tensor_of(input).shape[_class_axis(input)])
     return _of_classes(input, target, weight, ignore_index, how, 0.0)
 
 
@@ -122,7 +126,9 @@ def _class_axis(input: Tensor) -> int:
     return min(1, input.ndim - 1)
 
 
-def _check_weight(weight: Tensor | None, classes: int) -> None:
+def _check_weight(weight: Tensor | None, input: Tensor, classes: int) -> None:
+    if weight is not None and weight.dtype != input.dtype:
+        raise DTypeError(f"input {input.dtype}, weight {weight.dtype}; allowed: equal types")
     if weight is not None and weight.shape != (classes,):
         raise ShapeError(f"weight {weight.shape}; allowed: ({classes},), one for each class")
 
