@@ -49,10 +49,14 @@ class Node:
         several = found if isinstance(found, tuple) else (found,)
         scope.update(zip(self.outputs, several, strict=False))
 
+    @property
+    def is_pure(self) -> bool:
+        """Whether equal inputs always give equal outputs, and nothing outside of them counts."""
+        return not self.blocks and not self.converter.is_random
+
     def _applied(self, inputs: list[Value], attributes: dict[str, Any]) -> Any:
-        folds = not self.blocks and not self.converter.is_random and all(map(is_constant, inputs))
         try:
-            if not folds:
+            if not (self.is_pure and all(map(is_constant, inputs))):
                 return self._done(inputs, attributes)
             with recording(None):  # constants need no replay
                 found = self._done(inputs, attributes)
@@ -95,6 +99,25 @@ class Block:
     outputs: Sequence[str]
     nodes: Sequence[Node]
     constants: Mapping[str, Value] = field(default_factory=dict)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Block:
+        """Itself: nothing in it changes."""
+        return self
+
+    def folded(self, constants: Mapping[str, Value]) -> tuple[Block, dict[str, Value]]:
+        """The block without the nodes that follow from constants alone; those, and what they give.
+
+        What depends on the shapes of inputs stays.
+        """
+        scope, kept = dict(constants), list[Node]()
+        for node in self.nodes:
+            if node.is_pure and all(name in scope or not name for name in node.inputs):
+                node.run(scope)
+            else:
+                kept.append(node)
+        used = {name for node in kept for name in (*node.inputs, *node.outer)} | {*self.outputs}
+        found = {name: value for name, value in scope.items() if name in used}
+        return Block(self.inputs, self.outputs, kept, self.constants), found
 
     def run(self, scope: dict[str, Value]) -> list[Value]:
         """The outputs, with every value found by its name in the scope, and left there."""

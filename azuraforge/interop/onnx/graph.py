@@ -32,15 +32,15 @@ class Graph(Module):
         super().__init__()
         self.inputs = dict(inputs)
         self.outputs = list(block.outputs)
-        self._block = block
-        self._constants: dict[str, Value] = {}
+        constants: dict[str, Value] = {}
         for name, array in initializers.items():
             if array.dtype.kind != "f" or name in block.host_names:
-                self._constants[name] = array
+                constants[name] = array
             elif array.ndim and name not in block.statistics:
                 self._parameters[name] = Parameter(array.copy())
             else:
                 self._buffers[name] = Buffer(array.copy())
+        self._block, self._constants = block.folded(constants)
 
     def forward(self, *inputs: Any) -> Any:
         """The output, or a tuple of them where the graph has several.

@@ -11,6 +11,7 @@ import numpy as np
 import azuraforge as az
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
+from azuraforge.interop.onnx.values import chosen
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,9 @@ class Places:
         axes, counts = len(self.kernel), self.counts
         for i, count in enumerate(counts):
             at = np.arange(count)[:, None] * self.stride[i]
-            at = at + np.arange(self.kernel[i]) * self.dilation[i]
-            x = az.index_select(x, 2 + i, Tensor(at.reshape(-1)))
-        sizes = [n for pair in zip(counts, self.kernel, strict=True) for n in pair]
-        split = az.reshape(x, *x.shape[:2], *sizes)
+            x = chosen(x, 2 + 2 * i, at + np.arange(self.kernel[i]) * self.dilation[i])
         order = (0, 1, *range(2, 2 + 2 * axes, 2), *range(3, 3 + 2 * axes, 2))
-        return az.reshape(az.permute(split, *order), *x.shape[:2], *counts, -1)
+        return az.reshape(az.permute(x, *order), *x.shape[:2], *counts, -1)
 
 
 def _same(

@@ -78,6 +78,11 @@ def on_host(value: Value) -> Value:
     return value.detach().numpy() if isinstance(value, Tensor) else value
 
 
+def chosen(x: Tensor, axis: int, places: np.ndarray[Any, Any]) -> Tensor:
+    """The elements of an axis at places that no tensor decides; more axes of places are kept."""
+    return x[(*(slice(None),) * (axis % x.ndim), places)]
+
+
 def number(value: Any) -> Any:
     """The single number in an array, as Python's. Raises: ValueError where there are more."""
     return np.asarray(value).item()

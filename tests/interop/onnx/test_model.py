@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
 from collections.abc import Sequence
@@ -123,6 +124,65 @@ def test_shapes_that_are_worked_out_in_the_graph_do_not_keep_a_step_from_being_c
 
 
 GRID = np.linspace(-1, 1, 24, dtype=np.float32).reshape(1, 3, 4, 2)
+
+
+STEADY = {  # operators whose work depends on shapes alone, in ways that others do not
+    "MaxPool": {"kernel_shape": [2, 3], "pads": [0, 1, 1, 0], "strides": [2, 2]},
+    "AveragePool": {"kernel_shape": [3, 2], "ceil_mode": 1, "strides": [2, 2]},
+    "LpPool": {"kernel_shape": [2, 2], "dilations": [2, 1]},
+    "LRN": {"size": 3},
+    "Pad": {"mode": "reflect"},
+    "Resize": {"mode": "cubic"},
+    "DepthToSpace": {"blocksize": 2},
+    "InstanceNormalization": {},
+}
+MORE = {
+    "Pad": {"p": np.array([0, 0, 1, 2, 0, 0, 0, 1])},
+    "Resize": {"roi": np.zeros(0, np.float32), "s": np.array([1, 1, 1.5, 2], np.float32)},
+    "InstanceNormalization": {"w": np.ones(4, np.float32), "b": np.ones(4, np.float32)},
+}
+
+
+@pytest.mark.parametrize("op", STEADY)
+def test_a_step_through_an_operator_is_captured_and_agrees(op, rng):
+    constants = MORE.get(op, {})
+    nodes = [helper.make_node(op, ["x", *constants], ["y"], **STEADY[op])]
+    data = model_of(nodes, {"x": [2, 4, 6, 5]}, constants, opset=19)
+    graph = load(data)
+
+    captured = az.capture(lambda x: graph(x) * 1)
+    for _ in range(5):
+        x = rng.standard_normal((2, 4, 6, 5)).astype(np.float32)
+        found = captured(az.tensor(x)).detach().numpy()
+
+    assert captured.is_replayed
+    np.testing.assert_allclose(found, ran(data, {"x": x})[0], rtol=1e-4, atol=1e-5)
+
+
+def test_what_follows_from_constants_is_worked_out_once(rng):
+    nodes = [
+        helper.make_node("Constant", [], ["shape"], value_ints=[2, 3]),
+        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        helper.make_node("Shape", ["zeros"], ["again"]),
+        helper.make_node("Reshape", ["x", "again"], ["y"]),
+    ]
+    graph = load(model_of(nodes, {"x": [6]}))
+    x = rng.standard_normal(6).astype(np.float32)
+
+    assert "nodes=1" in graph.extra_repr()
+    assert np.array_equal(graph(az.tensor(x)).numpy(), x.reshape(2, 3))
+
+
+def test_a_graph_can_be_copied_with_parameters_of_its_own(mlp):
+    graph = load(mlp)
+
+    twin = copy.deepcopy(graph)
+    next(twin.parameters()).data[...] = 0
+
+    x = az.tensor(np.ones((1, 3), np.float32))
+    assert not np.array_equal(twin(x).detach().numpy(), graph(x).detach().numpy())
+
+
 OLD = {  # what operators meant before, by opset
     "softmax of rows": (11, [("Softmax", ["x"], {"axis": 1})], {}),
     "log softmax of rows": (11, [("LogSoftmax", ["x"], {"axis": 2})], {}),

@@ -10,6 +10,7 @@ import azuraforge as az
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
 from azuraforge.interop.onnx.converter import converter
+from azuraforge.interop.onnx.values import chosen
 
 REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}  # ONNX's, PyTorch's names
 
@@ -78,8 +79,7 @@ def one_hot(indices: Tensor, depth: Any, values: Tensor, *, axis: int = -1) -> A
 
 @converter("Compress", since=9, host="condition")
 def compress(x: Tensor, condition: Any, *, axis: int | None = None) -> Any:
-    places = Tensor(np.nonzero(condition)[0])
-    return az.index_select(az.ravel(x) if axis is None else x, axis or 0, places)
+    return chosen(az.ravel(x) if axis is None else x, axis or 0, np.nonzero(condition)[0])
 
 
 @converter("TensorScatter", since=24, host="starts")

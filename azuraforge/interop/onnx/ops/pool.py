@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 import azuraforge as az
 from azuraforge.engine.nn import functional as F
+from azuraforge.engine.nn.functional.pool import taken
+from azuraforge.engine.ops.largest import largest_places
+from azuraforge.engine.ops.overlap import window_sum
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ShapeError
 from azuraforge.interop.onnx.converter import converter
@@ -27,15 +31,23 @@ def max_pool(
     places = Places.of(x, kernel_shape, strides, pads, dilations, auto_pad, ceil_mode)
     if _outputs == 1 and _is_plain(x, places):
         return _plain(x, "max_pool{}d", places)
-    seen = _windows(x, places, _lowest(x.dtype))
-    if _outputs == 1:
-        return az.amax(seen, -1)
-    where = az.argmax(seen, -1, True)
-    shape = x.shape if not storage_order else (*x.shape[:2], *x.shape[:1:-1])
-    flat = np.arange(int(np.prod(x.shape))).reshape(shape)
-    flat = flat.transpose(0, 1, *range(x.ndim - 1, 1, -1)) if storage_order else flat
-    index = az.gather(_windows(Tensor(flat), places, -1), -1, where)
-    return az.squeeze(az.gather(seen, -1, where), -1), az.squeeze(index, -1)
+    if _outputs == 1 and not _fits(places):
+        return az.amax(_windows(x, places, _lowest(x.dtype)), -1)
+    at = largest_places(
+        x, kernel=places.kernel, stride=places.stride, widths=_widths(places),
+        dilation=places.dilation,
+    )  # fmt: skip
+    return taken(x, at), _in_the_whole(at, x.shape, by_columns=bool(storage_order))
+
+
+def _in_the_whole(at: Tensor, shape: tuple[int, ...], *, by_columns: bool) -> Any:
+    """Places in the plane of each channel as places in the whole of x."""
+    size = shape[2:]
+    if by_columns:
+        turned = np.arange(math.prod(size)).reshape(size[::-1]).transpose().reshape(-1)
+        at = az.as_tensor(turned)[at]
+    planes = np.arange(math.prod(shape[:2])) * math.prod(size)
+    return at + Tensor(planes.reshape(*shape[:2], *(1,) * len(size)))
 
 
 @converter("AveragePool")
@@ -48,7 +60,10 @@ def average_pool(
     places = Places.of(x, kernel_shape, strides, pads, dilations, auto_pad, ceil_mode)
     if _is_plain(x, places) and set(places.dilation) == {1}:
         return _plain(x, "avg_pool{}d", places, count_include_pad=bool(count_include_pad))
-    total = az.sum(_windows(x, places, 0), -1)
+    if set(places.dilation) == {1}:
+        total = window_sum(x, kernel=places.kernel, stride=places.stride, widths=_widths(places))
+    else:
+        total = az.sum(_windows(x, places), -1)
     return total / Tensor(_counts(places, includes_pads=bool(count_include_pad)).astype(x.dtype))
 
 
@@ -58,7 +73,7 @@ def lp_pool(
     dilations: Sizes = None, p: int = 2, pads: Sizes = None, strides: Sizes = None,
 ) -> Any:  # fmt: skip
     places = Places.of(x, kernel_shape, strides, pads, dilations, auto_pad, ceil_mode)
-    seen = az.abs(_windows(x, places, 0))
+    seen = az.abs(_windows(x, places))
     return az.pow(az.sum(az.pow(seen, p), -1), 1 / p)
 
 
@@ -122,8 +137,12 @@ def _spatial(x: Tensor) -> tuple[int, ...]:
 
 def _is_plain(x: Tensor, places: Places) -> bool:
     """Whether PyTorch's pooling says the same."""
-    fits = all(2 * a <= k for (a, _), k in zip(places.pads, places.kernel, strict=True))
-    return 3 <= x.ndim <= 5 and places.is_symmetric and fits and x.dtype.kind == "f"
+    return 3 <= x.ndim <= 5 and places.is_symmetric and _fits(places) and x.dtype.kind == "f"
+
+
+def _fits(places: Places) -> bool:
+    """Whether every place sees an element of the input, whatever is padded."""
+    return all(2 * a <= k for (a, _), k in zip(places.pads, places.kernel, strict=True))
 
 
 def _plain(x: Tensor, name: str, places: Places, **options: Any) -> Any:
@@ -146,7 +165,12 @@ def _counts(places: Places, *, includes_pads: bool) -> np.ndarray[Any, Any]:
     return np.asarray(total)
 
 
-def _windows(x: Tensor, places: Places, border: Any) -> Any:
+def _widths(places: Places) -> tuple[tuple[int, int], ...]:
+    """What is padded; nothing is cut off at an end that no place reaches."""
+    return tuple((before, max(after, 0)) for before, after in places.around)
+
+
+def _windows(x: Tensor, places: Places, border: Any = 0) -> Any:
     return places.windows(padded(x, [(0, 0), (0, 0), *places.around], "constant", border))
 
 

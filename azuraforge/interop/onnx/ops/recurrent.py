@@ -20,6 +20,7 @@ from azuraforge.interop.onnx.series import (
     are_full,
     run,
 )
+from azuraforge.interop.onnx.values import chosen
 
 
 @converter("RNN", host="lengths")
@@ -150,10 +151,7 @@ def _limited(clip: float | None) -> Function:
 def _fused(op: Op, w: Any, r: Any, biases: tuple[Any, Any], order: list[int]) -> Fused:
     """One of the engine's cells, whose gates come in this order."""
     rows = np.arange(w.shape[0]).reshape(len(order), -1)[order].reshape(-1)
-    places = Tensor(rows).to(w.device)
-    weights = [az.index_select(each, 0, places) for each in (w, r)]
+    weights = [chosen(each, 0, rows) for each in (w, r)]
     zeros = az.zeros(w.shape[0], dtype=w.dtype, device=w.device)
-    shifts = [
-        zeros if isinstance(each, float) else az.index_select(each, 0, places) for each in biases
-    ]
+    shifts = [zeros if isinstance(each, float) else chosen(each, 0, rows) for each in biases]
     return Fused(lambda x, states: op(x, *weights, *shifts, *states))

@@ -11,6 +11,7 @@ from azuraforge.engine.ops.resample import Taps, resample
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
 from azuraforge.interop.onnx.converter import converter
+from azuraforge.interop.onnx.values import chosen
 
 Vector = np.ndarray[Any, Any]
 
@@ -55,7 +56,7 @@ def resize(
         size = x.shape[axis]
         at = _places(coordinate_transformation_mode, size, wanted[i], factors[i], region)
         if mode == "nearest":
-            x = az.index_select(x, axis, Tensor(_nearest(at, size, nearest_mode)))
+            x = chosen(x, axis, _nearest(at, size, nearest_mode))
         else:
             scale = min(factors[i], 1.0) if antialias else 1.0
             taps = _taps(at, size, mode, scale, cubic_coeff_a, bool(exclude_outside))

@@ -12,7 +12,7 @@ import azuraforge as az
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ShapeError
 from azuraforge.interop.onnx.converter import converter
-from azuraforge.interop.onnx.values import number
+from azuraforge.interop.onnx.values import chosen, number
 
 
 @converter("Reshape")
@@ -199,7 +199,7 @@ MODES = {"edge": "edge", "reflect": "reflect", "wrap": "wrap"}  # ONNX's names a
 def _padded_axis(x: Tensor, axis: int, before: int, after: int, mode: str, value: Any) -> Any:
     if mode != "constant":
         places = np.pad(np.arange(x.shape[axis]), (before, after), mode=MODES[mode])  # type: ignore[call-overload]
-        return az.index_select(x, axis, Tensor(places))
+        return chosen(x, axis, places)
     borders = []
     for size in (before, after):
         shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])

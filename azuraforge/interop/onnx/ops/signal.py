@@ -9,7 +9,7 @@ import numpy as np
 import azuraforge as az
 from azuraforge.engine.tensor import Tensor
 from azuraforge.interop.onnx.converter import converter
-from azuraforge.interop.onnx.values import dtype_of, number
+from azuraforge.interop.onnx.values import chosen, dtype_of, number
 
 
 @converter("DFT", since=17, host="dft_length")
@@ -48,8 +48,7 @@ def stft(
     else:
         length = x.shape[1] if window is None else window.shape[0]
     begins = np.arange(0, x.shape[1] - length + 1, step)
-    places = Tensor((begins[:, None] + np.arange(length)).reshape(-1))
-    frames = az.reshape(az.index_select(x, 1, places), len(x), len(begins), length, -1)
+    frames = chosen(x, 1, begins[:, None] + np.arange(length))
     if window is not None:
         frames = frames * az.reshape(window, -1, 1)
     return dft(frames, None, np.asarray(2), onesided=onesided)

@@ -11,7 +11,7 @@ from azuraforge.engine.nn import functional as F
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
 from azuraforge.interop.onnx.converter import converter
-from azuraforge.interop.onnx.values import number
+from azuraforge.interop.onnx.values import chosen, number
 
 GRID_MODES = {
     "linear": "bilinear", "bilinear": "bilinear", "nearest": "nearest", "cubic": "bicubic",
@@ -78,7 +78,7 @@ def _cells(x: Tensor, down: Array, across: Array, rows: int, columns: int, mode:
     for y, y_share in ((low, share[0]), (high, share[1])):
         for z, z_share in ((near, part[0]), (far, part[1])):
             weight = np.outer(y_share, z_share).astype(x.dtype)
-            taken = az.index_select(az.index_select(x, 1, Tensor(y)), 2, Tensor(z))
+            taken = chosen(chosen(x, 1, y), 2, z)
             corners.append(taken * Tensor(weight))
     split = (len(x), rows, len(down) // rows, columns, len(across) // columns)
     if mode == "avg":
