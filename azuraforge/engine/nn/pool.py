@@ -8,6 +8,7 @@ from azuraforge.engine.nn import functional
 from azuraforge.engine.nn.functional.size import Size
 from azuraforge.engine.nn.module import Module
 from azuraforge.engine.tensor import Tensor
+from azuraforge.errors import ConfigError
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -19,6 +20,8 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
@@ -260,3 +263,55 @@ class AdaptiveMaxPool2d(AdaptiveMaxPool):
 class AdaptiveMaxPool3d(AdaptiveMaxPool):
     __doc__ = AdaptiveMaxPool.__doc__
     pool = staticmethod(functional.adaptive_max_pool3d)
+
+
+class FractionalMaxPool(Module):
+    """The largest element under each of windows whose distances vary by chance.
+
+    Source: Graham (2014), Fractional max-pooling.
+    """
+
+    pool: ClassVar[Any]
+    _random_samples: Tensor | None
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        output_size: Size | None = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        if (output_size is None) == (output_ratio is None):
+            raise ConfigError(
+                f"{type(self).__name__}: output_size {output_size}, output_ratio {output_ratio}; "
+                "allowed: one of them"
+            )
+        self.kernel_size = kernel_size
+        self.output_size = output_size
+        self.output_ratio = output_ratio
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+
+    def forward(self, input: Tensor) -> Any:
+        return self.pool(
+            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices,
+            self._random_samples,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        return (
+            f"kernel_size={self.kernel_size}, output_size={self.output_size}, "
+            f"output_ratio={self.output_ratio}"
+        )
+
+
+class FractionalMaxPool2d(FractionalMaxPool):
+    __doc__ = FractionalMaxPool.__doc__
+    pool = staticmethod(functional.fractional_max_pool2d)
+
+
+class FractionalMaxPool3d(FractionalMaxPool):
+    __doc__ = FractionalMaxPool.__doc__
+    pool = staticmethod(functional.fractional_max_pool3d)

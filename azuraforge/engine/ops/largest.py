@@ -10,7 +10,7 @@ import numpy as np
 from azuraforge.engine.device import Array
 from azuraforge.engine.ops.declare import op
 from azuraforge.engine.ops.op import Shape
-from azuraforge.engine.ops.sample import Sample, distinct
+from azuraforge.engine.ops.sample import Sample, distinct, uniform
 from azuraforge.engine.ops.window import Widths, padded, taps, windows_of
 from azuraforge.errors import ShapeError
 
@@ -85,4 +85,58 @@ adaptive_largest_places = op(
     grads={"x": None},
     dtypes={"y": lambda: np.int64},
     samples=(Sample(distinct(2, 3, 5, 7), size=(2, 3)), Sample(distinct(1, 2, 4), size=(6,))),
+)
+
+
+def _fractional_shape(x: Shape, at: Shape, kernel: Shape, size: Shape) -> Shape:
+    axes = len(kernel)
+    if at[1:] != (x[1], axes) or at[0] < x[0]:
+        raise ShapeError(f"input {x}, samples {at}; allowed: {(*x[:2], axes)}, or of more samples")
+    if any(m < 1 or m + k - 1 > n for n, m, k in zip(x[2:], size, kernel, strict=True)):
+        raise ShapeError(
+            f"input {x}, kernel_size {kernel}, output size {size}; allowed: an output of at least "
+            "1 that, with the kernel less 1, is no larger than the input"
+        )
+    return (*x[:2], *size)
+
+
+def _starts(xp: Any, at: Array, size: int, places: int, kernel: int) -> Array:
+    """Where windows begin along an axis: at places of one lattice, the last at the end."""
+    if places == 1:
+        return xp.full((*at.shape, 1), size - kernel)
+    step = (size - kernel) / (places - 1)
+    begins = xp.trunc((xp.arange(places) + at[..., None]) * step) - xp.trunc(at * step)[..., None]
+    begins[..., -1] = size - kernel
+    return begins.astype(xp.int64)
+
+
+def _fractional_places(xp: Any, x: Array, at: Array, y: Array, kernel: Shape, size: Shape) -> None:
+    axes, sizes = len(kernel), x.shape[2:]
+    flat = x.reshape(*x.shape[:2], math.prod(sizes))
+    drawn = at[: len(x), :, :: -1 if axes == 2 else 1]  # for width first over images, as PyTorch
+    starts = [
+        _starts(xp, drawn[..., i], n, m, k)
+        for i, (n, m, k) in enumerate(zip(sizes, size, kernel, strict=True))
+    ]
+    largest = xp.zeros(y.shape, x.dtype)
+    y[...] = -1
+    for element in np.ndindex(*kernel):
+        place = xp.zeros((*x.shape[:2], *(1,) * axes), xp.int64)
+        for i, (begins, k) in enumerate(zip(starts, element, strict=True)):
+            along = [1] * axes
+            along[i] = -1
+            place = place * sizes[i] + (begins + k).reshape(*x.shape[:2], *along)
+        found = xp.take_along_axis(flat, place.reshape(*flat.shape[:2], -1), 2).reshape(y.shape)
+        is_better = (y < 0) | (found > largest) | (found != found)
+        xp.copyto(largest, found, where=is_better)
+        xp.copyto(y, place, where=is_better)
+
+
+fractional_largest_places = op(
+    "fractional_largest_places(x, at, *, kernel, size) -> y",
+    shape=_fractional_shape,
+    forward=_fractional_places,
+    grads={"x": None, "at": None},
+    dtypes={"y": lambda: np.int64},
+    samples=(Sample(distinct(2, 3, 5, 7), uniform(2, 3, 2), kernel=(2, 3), size=(3, 2)),),
 )

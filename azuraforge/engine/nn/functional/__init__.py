@@ -9,6 +9,7 @@ from azuraforge.engine.nn.functional.conv import *
 from azuraforge.engine.nn.functional.ctc import *
 from azuraforge.engine.nn.functional.distance import *
 from azuraforge.engine.nn.functional.dropout import *
+from azuraforge.engine.nn.functional.fractional_pool import *
 from azuraforge.engine.nn.functional.grid import *
 from azuraforge.engine.nn.functional.imbalance import *
 from azuraforge.engine.nn.functional.interpolate import *
