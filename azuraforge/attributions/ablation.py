@@ -98,7 +98,7 @@ class Occlusion(Attribution):
     ) -> Any:
         """Windows and strides (1) are tuples without the batch axis; for several inputs, one each.
 
-        The last window along an axis ends with it. Raises: ConfigError.
+        The last window along an axis may reach beyond it. Raises: ConfigError.
         """
         arrays, question = self.asked(inputs, target, additional_forward_args)
         starts = baselines_of(arrays, baselines, self.name)
@@ -146,7 +146,7 @@ def _windows(
             "example; allowed: a size from 1 to the input's along each axis, strides of 1 or more"
         )
     begins = [
-        [min(i * step, size - n) for i in range(-(-(size - n) // step) + 1)]
+        range(0, min(size - n + step, size), step)
         for size, n, step in zip(sizes, shape, steps, strict=True)
     ]
     for corner in itertools.product(*begins):

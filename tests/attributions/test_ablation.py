@@ -92,9 +92,11 @@ def test_windows_of_one_element_are_ablation(network, x, baseline):
 def test_an_element_has_the_mean_of_the_windows_that_cover_it():
     x = azuraforge.tensor(np.arange(1.0, 6.0)[None])
 
-    found = Occlusion(lambda x: x.sum(1)).attribute(x, (2,), strides=2)  # 0-1, 2-3, 3-4
+    found = Occlusion(lambda x: x.sum(1)).attribute(x, (2,), strides=2)  # 0-1, 2-3, 4
+    overlapping = Occlusion(lambda x: x.sum(1)).attribute(x, (3,), strides=2)  # 0-2, 2-4
 
-    np.testing.assert_allclose(found.numpy(), [[3, 3, 7, (7 + 9) / 2, 9]])
+    np.testing.assert_allclose(found.numpy(), [[3, 3, 7, 7, 5]])
+    np.testing.assert_allclose(overlapping.numpy(), [[6, 6, (6 + 12) / 2, 12, 12]])
 
 
 def test_windows_over_images_and_a_second_input(rng):
