@@ -25,7 +25,7 @@ import numpy as np
 
 import azuraforge
 from azuraforge import Tensor, nn
-from azuraforge.data import DataLoader, TensorDataset
+from azuraforge.data import DataLoader, StandardScaler, WindowDataset
 from azuraforge.download import fetch
 from azuraforge.engine.device import Array
 from azuraforge.engine.random import Generator
@@ -47,21 +47,25 @@ MIRRORS = ("https://raw.githubusercontent.com/zhouhaoyi/ETDataset/main/ETT-small
 
 
 class Linear(nn.Module):
-    """Each hour to come as a weighted sum of those seen. Shape: (…, INPUT) -> (…, horizon)"""
+    """Each hour to come as a weighted sum of those seen.
+
+    Shape: (batch, INPUT, channels) -> (batch, horizon, channels)
+    """
 
     def __init__(self, horizon: int, generator: Generator) -> None:
         super().__init__()
         self.linear = nn.Linear(INPUT, horizon, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x)  # type: ignore[no-any-return]
+        y: Tensor = self.linear(x.transpose(1, 2))
+        return y.transpose(1, 2)
 
 
 class NLinear(Linear):
     """The same of the differences from the last hour seen."""
 
     def forward(self, x: Tensor) -> Tensor:
-        last = x[..., -1:]
+        last = x[:, -1:]
         return super().forward(x - last) + last
 
 
@@ -80,8 +84,7 @@ def series() -> Series:
     """Raises: DataError."""
     path = fetch("ETTh1.csv", sha256=SHA256, mirrors=MIRRORS, folder="ett")
     rows = np.loadtxt(path, delimiter=",", skiprows=1, usecols=range(1, 8))
-    seen = rows[:TRAIN]
-    rows = ((rows - seen.mean(0)) / seen.std(0)).astype(np.float32)
+    rows = StandardScaler().fit(rows[:TRAIN]).transform(rows).astype(np.float32)
     tested = TRAIN + VALIDATION
     return Series(
         rows[:TRAIN],
@@ -90,22 +93,15 @@ def series() -> Series:
     )
 
 
-class Windows:
-    """Every window of a part, in batches: what was seen, and what came after.
-
-    Shape: -> (BATCH, channels, INPUT), (BATCH, channels, horizon)
-    """
-
-    def __init__(self, part: Array, horizon: int, shuffled_by: Generator | None = None) -> None:
-        self.windows = np.lib.stride_tricks.sliding_window_view(part, INPUT + horizon, axis=0)
-        starts = TensorDataset(np.arange(len(self.windows)))
-        shuffle = shuffled_by is not None
-        self.loader = DataLoader(starts, BATCH, shuffle, drop_last=True, generator=shuffled_by)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for (starts,) in self.loader:
-            batch = self.windows[starts]
-            yield azuraforge.tensor(batch[..., :INPUT]), azuraforge.tensor(batch[..., INPUT:])
+def windows(part: Array, horizon: int, shuffled_by: Generator | None = None) -> DataLoader:
+    """Every INPUT hours of a part and the hours to come, in batches."""
+    return DataLoader(
+        WindowDataset(part, INPUT, horizon),
+        BATCH,
+        shuffle=shuffled_by is not None,
+        drop_last=True,
+        generator=shuffled_by,
+    )
 
 
 def trained(
@@ -116,8 +112,8 @@ def trained(
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(average))
     optimizer = Adam(model.parameters(), lr=LR)
     schedule = LambdaLR(optimizer, lambda epoch: 0.5 ** max(epoch - 1, 0))
-    batches = Windows(data.train, horizon, generator.child("order"))
-    validation = Windows(data.validation, horizon)
+    batches = windows(data.train, horizon, generator.child("order"))
+    validation = windows(data.validation, horizon)
 
     @azuraforge.capture
     def step(x: Tensor, y: Tensor) -> Tensor:
@@ -130,7 +126,7 @@ def trained(
     best, kept, since = float("inf"), averaged, 0
     for _ in range(EPOCHS):
         for x, y in batches:
-            step(x, y)
+            step(azuraforge.tensor(x), azuraforge.tensor(y))
             averaged.update_parameters(model)
         schedule.step()
         loss, since = error(averaged, validation), since + 1
@@ -142,9 +138,10 @@ def trained(
 
 
 @azuraforge.no_grad()
-def error(model: nn.Module, batches: Windows) -> float:
+def error(model: nn.Module, batches: DataLoader) -> float:
     """Mean squared error over all batches, which are equally large."""
-    return float(np.mean([F.mse_loss(model(x), y).item() for x, y in batches]))
+    pairs = ((azuraforge.tensor(x), azuraforge.tensor(y)) for x, y in batches)
+    return float(np.mean([F.mse_loss(model(x), y).item() for x, y in pairs]))
 
 
 def figures(
@@ -155,7 +152,7 @@ def figures(
 
     def tested(name: str, horizon: int) -> float:
         model = trained(name, horizon, data, generator, average=average)
-        return error(model, Windows(data.test, horizon))
+        return error(model, windows(data.test, horizon))
 
     for name, horizon in product(models, horizons):
         published = PAPER[name][horizon]

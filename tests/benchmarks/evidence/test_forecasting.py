@@ -7,24 +7,24 @@ import pytest
 
 from azuraforge.engine.random import Generator
 from benchmarks.evidence import forecasting
-from benchmarks.evidence.forecasting import INPUT, NLinear, Windows, error, figures, trained
+from benchmarks.evidence.forecasting import INPUT, NLinear, error, figures, trained, windows
 
 
 def test_windows_are_what_was_seen_and_what_came_after_it():
     hours = np.arange(INPUT + 40, dtype=np.float32)
     part = np.stack([hours, -hours], axis=1)
 
-    ((x, y),) = Windows(part, horizon=3)  # 38 windows: one batch, and 6 left out
+    ((x, y),) = windows(part, horizon=3)  # 38 windows: one batch, and 6 left out
 
-    assert x.shape == (32, 2, INPUT)
-    assert y.shape == (32, 2, 3)
-    assert (x.data[5, 0] == np.arange(5, 5 + INPUT)).all()
-    assert (y.data[5, 1] == -np.arange(5 + INPUT, 8 + INPUT)).all()
+    assert x.shape == (32, INPUT, 2)
+    assert y.shape == (32, 3, 2)
+    assert (x[5, :, 0] == np.arange(5, 5 + INPUT)).all()
+    assert (y[5, :, 1] == -np.arange(5 + INPUT, 8 + INPUT)).all()
 
 
 def test_nlinear_forecasts_a_level_it_has_never_seen(rng):
     model = NLinear(4, Generator(0))
-    x = rng.standard_normal((1, 1, INPUT)).astype(np.float32)
+    x = rng.standard_normal((1, INPUT, 1)).astype(np.float32)
 
     low, high = (model(forecasting.azuraforge.tensor(x + level)) for level in (0, 64))
 
@@ -38,8 +38,8 @@ def test_an_epoch_beats_the_mean(name, data_of, monkeypatch):
     data = forecasting.series()
     some = data._replace(train=data.train[: INPUT + 24 + 320])
 
-    test = Windows(data.test, horizon=24)
-    before = np.mean([(y.data**2).mean() for _, y in test])  # the mean of scaled rows is 0
+    test = windows(data.test, horizon=24)
+    before = np.mean([(y**2).mean() for _, y in test])  # the mean of scaled rows is 0
 
     assert error(trained(name, 24, some, Generator(1), average=0.9), test) < before
 
