@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from azuraforge.engine.nn import functional
-from azuraforge.engine.nn.module import Module, Parameter
+from azuraforge.engine.nn.module import Module, Parameter, placed
 from azuraforge.engine.random import Generator
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ShapeError
@@ -362,10 +362,17 @@ class LogSoftmax(Module):
 class PReLU(Module):
     """x where it is positive, else weight x, with one weight, or one per channel (axis 1)."""
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: str | None = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         self.num_parameters = num_parameters
         self.weight = Parameter(np.full(num_parameters, init, np.float32))
+        placed(self, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.prelu(input, self.weight)

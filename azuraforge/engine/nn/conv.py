@@ -66,7 +66,7 @@ class Convolution(Module):
         self.groups = groups
         self.padding_mode = padding_mode
         self.weight = Parameter(np.empty((*self._channels(), *self.kernel_size), np.float32))
-        init.kaiming_uniform_(self.weight, math.sqrt(5), generator)
+        init.kaiming_uniform_(self.weight, math.sqrt(5), generator=generator)
         self.bias = None
         if bias:
             bound = 1 / math.sqrt(init.fan_in(self.weight))

@@ -29,7 +29,10 @@ __all__ = [
 ]
 
 Activation = str | Callable[[Tensor], Tensor]
-ACTIVATIONS = {"relu": functional.relu, "gelu": functional.gelu}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+}
 
 
 def _activation(given: Activation) -> Callable[[Tensor], Tensor]:

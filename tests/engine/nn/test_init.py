@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from azuraforge.engine import nn
+from azuraforge.engine.nn import init
 from azuraforge.engine.random import Generator, using
+from azuraforge.engine.tensor import Tensor
+from azuraforge.errors import ConfigError
 
 LAYERS = {
     "Linear": (lambda: nn.Linear(400, 300), 400),
@@ -47,3 +50,39 @@ def test_the_same_seed_makes_the_same_parameters() -> None:
 
     np.testing.assert_array_equal(first.weight.data, second.weight.data)
     np.testing.assert_array_equal(first.bias.data, second.bias.data)
+
+
+def tensor(*shape: int) -> Tensor:
+    return Tensor(np.empty(shape, np.float32))
+
+
+def test_orthogonal_rows_have_the_length_of_the_gain() -> None:
+    w = init.orthogonal_(tensor(3, 2, 4), gain=2.0, generator=Generator(1)).data.reshape(3, 8)
+
+    np.testing.assert_allclose(w @ w.T, 4 * np.eye(3), atol=1e-5)
+
+
+def test_a_truncated_normal_stays_within_its_ends() -> None:
+    w = init.trunc_normal_(tensor(10_000), 1.0, 2.0, 0.0, 2.0, Generator(1)).data
+
+    assert w.min() >= 0
+    assert w.max() <= 2
+    assert abs(w.mean() - 1) < 0.02  # the ends are as far from the mean
+
+
+def test_normals_before_relu_have_twice_the_variance_of_the_mean_of_inputs() -> None:
+    w = init.kaiming_normal_(tensor(400, 200), nonlinearity="relu", generator=Generator(1)).data
+
+    assert w.var() == pytest.approx(2 / 200, rel=0.02)
+
+
+def test_glorots_variance_is_two_over_inputs_and_outputs() -> None:
+    for draw in (init.xavier_normal_, init.xavier_uniform_):
+        assert draw(tensor(300, 500), generator=Generator(2)).data.var() == pytest.approx(
+            2 / 800, rel=0.02
+        )
+
+
+def test_a_gain_of_an_unknown_function_is_refused() -> None:
+    with pytest.raises(ConfigError, match="nonlinearity is 'gelu'; allowed: relu"):
+        init.calculate_gain("gelu")

@@ -115,7 +115,7 @@ def test_a_layer_in_both_directions_trains_by_a_captured_step(kind: str) -> None
 
 
 def test_states_that_do_not_fit_are_told_with_what_fits() -> None:
-    x, h = Tensor(np.zeros((5, 2, 3))), Tensor(np.zeros((1, 2, 4)))
+    x, h = (Tensor(np.zeros(s, np.float32)) for s in ((5, 2, 3), (1, 2, 4)))
 
     with pytest.raises(ShapeError, match=r"GRU: states \(1, 2, 4\); allowed: \(2, 2, 4\)"):
         nn.GRU(3, 4, bidirectional=True)(x, h)

@@ -1,4 +1,4 @@
-"""Activations."""
+"""Activations; `inplace` is PyTorch's and changes nothing: results are new arrays."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ __all__ = [
 
 
 @function("nn.functional.relu")
-def relu(input: Tensor) -> Tensor:
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0)."""
     return cast(Tensor, elementwise.relu(input))
 
@@ -65,7 +65,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
 
 @function("nn.functional.silu")
-def silu(input: Tensor) -> Tensor:
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x / (1 + exp(-x)). Source: Elfwing, Uchibe and Doya (2018); also known as swish."""
     return cast(Tensor, activation.silu(input))
 
@@ -166,7 +166,9 @@ def rrelu(
 
 
 @function("nn.functional.hardtanh")
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
     """x held between min_val and max_val; the gradient is 0 from there on."""
     if not min_val <= max_val:
         raise ConfigError(
@@ -176,13 +178,13 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
 
 
 @function("nn.functional.relu6")
-def relu6(input: Tensor) -> Tensor:
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6)."""
     return hardtanh(input, 0.0, 6.0)
 
 
 @function("nn.functional.leaky_relu")
-def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where it is positive, else negative_slope x."""
     return where(input > 0, input, input * negative_slope)
 
@@ -208,7 +210,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 
 @function("nn.functional.elu")
-def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is positive, else alpha (exp(x) - 1).
 
     Source: Clevert, Unterthiner and Hochreiter (2016), Exponential linear units.
@@ -217,7 +219,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 @function("nn.functional.celu")
-def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is positive, else alpha (exp(x / alpha) - 1). Source: Barron (2017)."""
     if not alpha:
         raise ConfigError("celu: alpha is 0; allowed: any other number")
@@ -225,7 +227,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 @function("nn.functional.selu")
-def selu(input: Tensor) -> Tensor:
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """elu with the scale and alpha that keep mean 0 and variance 1.
 
     Source: Klambauer et al. (2017), Self-normalizing neural networks.
@@ -247,7 +249,7 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 
 @function("nn.functional.mish")
-def mish(input: Tensor) -> Tensor:
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(log(1 + exp(x))). Source: Misra (2019)."""
     return input * _log1p_exp(input).tanh()
 
@@ -279,19 +281,19 @@ def softsign(input: Tensor) -> Tensor:
 
 
 @function("nn.functional.hardsigmoid")
-def hardsigmoid(input: Tensor) -> Tensor:
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """x / 6 + 1 / 2, held between 0 and 1."""
     return where(input <= -3, 0.0, where(input >= 3, 1.0, input / 6 + 0.5))
 
 
 @function("nn.functional.hardswish")
-def hardswish(input: Tensor) -> Tensor:
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x (x + 3) / 6; 0 below -3 and x above 3. Source: Howard et al. (2019), MobileNetV3."""
     return where(input <= -3, 0.0, where(input >= 3, input, input * (input + 3) / 6))
 
 
 @function("nn.functional.threshold")
-def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where it is above the threshold, else value."""
     return where(input <= threshold, value, input)
 

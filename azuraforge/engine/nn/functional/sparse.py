@@ -1,4 +1,4 @@
-"""Rows of tables: one for each number, or the rows of a bag put together."""
+"""Rows of tables: one for each number, or the rows of a bag put together; one-hot rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, cast
 from azuraforge.engine import tape, versions
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.function import function
-from azuraforge.engine.functions.indexing import index_reduce
+from azuraforge.engine.functions.indexing import index_reduce, one_hot
 from azuraforge.engine.ops import index, rounding
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 
-__all__ = ["embedding", "embedding_bag"]
+__all__ = ["embedding", "embedding_bag", "one_hot"]
 
 
 @function("nn.functional.embedding")

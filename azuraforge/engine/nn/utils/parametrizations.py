@@ -176,7 +176,7 @@ class LoRA(Module):
         self.share = share
         self.lora_A = Parameter(xp.empty((rank, depth), weight.dtype))
         self.lora_B = Parameter(xp.zeros((out, rank), weight.dtype))
-        init.kaiming_uniform_(self.lora_A, math.sqrt(5), generator)
+        init.kaiming_uniform_(self.lora_A, math.sqrt(5), generator=generator)
 
     def forward(self, weight: Tensor) -> Tensor:
         change = (self.lora_B @ self.lora_A) * self.share
