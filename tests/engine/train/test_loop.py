@@ -181,7 +181,9 @@ class LogOfInput(nn.Module):
 
 
 def test_a_nan_loss_names_the_step_and_the_first_op() -> None:
-    with pytest.raises(NonFiniteError, match=r"^step 1: loss nan; log made \d+ of 10 numbers"):
+    with pytest.raises(
+        NonFiniteError, match=r"^step 1: loss nan; LogOfInput: log made \d+ of 10 numbers"
+    ):
         list(loop(model=LogOfInput()))
 
 
