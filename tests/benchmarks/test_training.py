@@ -181,7 +181,7 @@ def test_more_cores_than_threads_are_refused():
         check_threads(2, (1, 2), pair)
 
 
-def test_threads_hold_whatever_a_first_step_does_to_them(monkeypatch):
+def test_a_row_whose_first_step_changes_the_threads_is_refused(monkeypatch):
     first_step = azuraforge.nn.ReLU.forward
 
     def changes_threads(self, x):
@@ -196,7 +196,8 @@ def test_threads_hold_whatever_a_first_step_does_to_them(monkeypatch):
     (row,) = results(SMALLEST[:1], [1], ["eager"], ONCE)
 
     assert changed
-    assert isinstance(row, Measured)
+    assert isinstance(row, Unmeasured)
+    assert "the peer was to use 2 threads" in row.why
 
 
 def test_rows_are_chosen_by_name_or_by_how_it_begins():
