@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from azuraforge.attributions.inputs import Arrays, Given, baselines_of, several
 from azuraforge.attributions.question import Model, Question
 from azuraforge.engine.device import Array, put
 from azuraforge.engine.tensor import Tensor
+from azuraforge.errors import DTypeError
 
 
 class Attribution:
@@ -20,6 +21,7 @@ class Attribution:
     and hooks stay as they are. Attributions have the form and shapes of the inputs.
     """
 
+    needs_gradient: ClassVar[bool] = False  # with respect to the inputs
     attribute: Callable[..., Any]  # each method's own: the inputs, and what it wants to know
 
     def __init__(self, forward_func: Model) -> None:
@@ -34,8 +36,15 @@ class Attribution:
         return False
 
     def asked(self, inputs: Given, target: Any, extras: Any) -> tuple[Arrays, Question]:
-        """The inputs, and what is asked about them."""
+        """The inputs, and what is asked about them. Raises: DTypeError, ShapeError."""
         arrays = several(inputs, self.name)
+        whole = [str(x.dtype) for x in arrays if x.dtype.kind not in "fc"]
+        if whole and self.needs_gradient:
+            raise DTypeError(
+                f"{self.name}: an input of {whole[0]} has no gradient; allowed: floating numbers; "
+                "use FeatureAblation or ShapleyValueSampling, or explain by the model after its "
+                "embedding"
+            )
         return arrays, Question(self.forward_func, target, extras, len(arrays[0]))
 
     def compute_convergence_delta(

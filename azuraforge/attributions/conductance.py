@@ -24,6 +24,8 @@ class LayerConductance(LayerAttribution):
     Source: Dhamdhere et al. (2019), How important is a neuron?
     """
 
+    needs_gradient = True
+
     def has_convergence_delta(self) -> bool:
         return True
 

@@ -42,6 +42,8 @@ class DeepLift(Attribution):
     differences.
     """
 
+    needs_gradient = True
+
     def __init__(self, model: Module, multiply_by_inputs: bool = True, eps: float = 1e-10) -> None:
         super().__init__(model)
         if not isinstance(model, Module):

@@ -14,6 +14,8 @@ class Saliency(Attribution):
     Source: Simonyan et al. (2014), Deep inside convolutional networks.
     """
 
+    needs_gradient = True
+
     def attribute(
         self,
         inputs: Given,
@@ -31,6 +33,8 @@ class InputXGradient(Attribution):
 
     Source: Shrikumar et al. (2016), Not just a black box.
     """
+
+    needs_gradient = True
 
     def attribute(
         self, inputs: Given, target: Any = None, additional_forward_args: Any = None

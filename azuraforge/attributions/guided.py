@@ -18,6 +18,8 @@ class _OfReLUs(Attribution):
     A ReLU that is called as a function is not seen.
     """
 
+    needs_gradient = True
+
     def __init__(self, model: Module) -> None:
         super().__init__(model)
         if not isinstance(model, Module):

@@ -19,6 +19,8 @@ class IntegratedGradients(Attribution):
     Source: Sundararajan et al. (2017), Axiomatic attribution for deep networks.
     """
 
+    needs_gradient = True
+
     def __init__(self, forward_func: Model, multiply_by_inputs: bool = True) -> None:
         super().__init__(forward_func)
         self.multiplies_by_inputs = multiply_by_inputs

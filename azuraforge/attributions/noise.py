@@ -106,6 +106,8 @@ class GradientShap(Attribution):
     al. (2021), Improving performance of deep learning models with axiomatic attribution priors.
     """
 
+    needs_gradient = True
+
     def __init__(self, forward_func: Model, multiply_by_inputs: bool = True) -> None:
         super().__init__(forward_func)
         self.multiplies_by_inputs = multiply_by_inputs

@@ -131,4 +131,5 @@ def _index(target: Any, output: Tensor) -> tuple[Any, ...]:
         return (slice(None), int(places.reshape(-1)[0]))
     if len(places) != len(output):
         raise ShapeError(f"{len(places)} targets for {len(output)} examples")
-    return (module_of(places).arange(len(places)), *places.reshape(len(places), -1).T)
+    xp = module_of(output.data)
+    return (xp.arange(len(places)), *xp.asarray(places).reshape(len(places), -1).T)

@@ -69,17 +69,16 @@ def test_samples_in_parts_are_as_many(network, x):
     assert seen == [15, 15, 5]
 
 
-def test_a_delta_is_that_of_each_sample(network, x, generator):
+def test_a_delta_is_that_of_each_sample(network, x):
+    rough = {"target": 0, "n_steps": 1, "return_convergence_delta": True}
     tunnel = NoiseTunnel(IntegratedGradients(network))
 
-    shares, delta = tunnel.attribute(
-        x, target=0, nt_samples=3, return_convergence_delta=True, generator=generator
-    )
+    shares, delta = tunnel.attribute(x, nt_samples=3, stdevs=0.0, **rough)
 
+    expected, off = IntegratedGradients(network).attribute(x, **rough)
     assert tunnel.has_convergence_delta()
-    assert shares.shape == x.shape
-    assert delta.shape == (15,)
-    np.testing.assert_allclose(delta.numpy(), 0, atol=1e-8)
+    np.testing.assert_allclose(shares.numpy(), expected.numpy(), atol=1e-12)
+    np.testing.assert_allclose(delta.numpy(), off.numpy().repeat(3), atol=1e-12)
 
 
 def test_baselines_can_be_drawn_for_each_sample(linear, weights, x, generator):
@@ -120,6 +119,8 @@ def test_gradient_shap_adds_up_on_average(network, x, generator):
     with azuraforge.no_grad():
         gained = (network(x) - network(rows)).numpy()[:, 1]
     assert delta.shape == (20_000,)
+    off = delta.numpy().reshape(5, 4000).mean(1)  # the samples of an example lie together
+    np.testing.assert_allclose(off, shares.numpy().sum(1) - gained, atol=1e-12)
     spread = delta.numpy().reshape(5, 4000).std(1) / 4000**0.5
     np.testing.assert_array_less(abs(shares.numpy().sum(1) - gained), 5 * spread + 1e-9)
 
