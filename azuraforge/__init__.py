@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         set_grad_enabled,
     )
     from azuraforge.engine.ops.fuse import fuse
+    from azuraforge.engine.origin import explain
     from azuraforge.interop.files import load, save
     from azuraforge.schema.specs import RunSpec, StudySpec
 
@@ -49,6 +50,7 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "Tensor": "azuraforge.engine.functions.function",
     "capture": "azuraforge.engine.capture",
     "freeze": "azuraforge.engine.frozen",
+    "explain": "azuraforge.engine.origin",
     "fuse": "azuraforge.engine.ops.fuse",
     "grad": "azuraforge.engine.higher",
     "enable_grad": "azuraforge.engine.modes",
@@ -98,6 +100,7 @@ __all__ = [  # noqa: RUF022  (in the order a reader meets them)
     "capture",
     "freeze",
     "fuse",
+    "explain",
     "load",
     "save",
     "nn",
