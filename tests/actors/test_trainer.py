@@ -236,7 +236,7 @@ def test_a_nan_loss_fails_the_run_with_the_step_and_the_op() -> None:
     assert events[-2].step == 2
     assert isinstance(events[-1], RunFailed)
     assert (events[-1].step, events[-1].kind) == (2, "NonFiniteError")
-    assert events[-1].error.startswith("step 3: loss nan; div made")
+    assert events[-1].error.startswith("step 3: loss nan; Watched: div made")
 
 
 def test_whatever_a_plugin_raises_is_told_and_then_raised() -> None:
