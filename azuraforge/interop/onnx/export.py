@@ -50,7 +50,7 @@ def export(
         for each in modules:
             each.training = False
         proto = _traced(model, inputs, opset)
-        onnx.checker.check_model(proto, full_check=True)
+        _check(proto)
         _prove(proto, model, inputs)
     finally:
         for each, mode in zip(modules, modes, strict=True):
@@ -59,6 +59,14 @@ def export(
     if path is not None:
         Path(path).write_bytes(data)
     return data
+
+
+def _check(proto: Any) -> None:
+    """Raises: ConfigError where ONNX's own checker refuses what was written."""
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ConfigError(f"onnx.export: ONNX does not allow what was written: {error}") from error
 
 
 def _traced(model: Callable[..., Any], inputs: Sequence[Any], opset: int) -> Any:

@@ -71,6 +71,8 @@ LAYERS = {
     "flat": (nn.Sequential(nn.Flatten(), nn.Linear(6, 2)), (3, 2, 3)),
     "lstm": (nn.LSTM(3, 4, batch_first=True), (2, 5, 3)),
     "gru": (nn.GRU(3, 4), (5, 2, 3)),
+    "rnn": (nn.RNN(3, 4, 2, nonlinearity="relu", bidirectional=True), (5, 2, 3)),
+    "adaptive_max_pool2d": (nn.AdaptiveMaxPool2d((2, 3)), (1, 2, 4, 9)),
     "attention": (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (2, 5, 8)),
 }  # fmt: skip
 
@@ -112,6 +114,17 @@ FUNCTIONS = {
     "backwards": lambda x: az.flip(x, (0, 2)),
     "a new axis": lambda x: x[..., None, 0],
     "rows by a list": lambda x: x[:, [2, 0, 0]],
+    "rows and columns by lists": lambda x: x[[0, 1], [2, -1]],
+    "a number and a list": lambda x: x[1, [2, 0]],
+    "put": lambda x: az.index_put(x, (az.tensor([0, 1]), az.tensor([2, 0])), x[0, 0]),
+    "added where indices lead": lambda x: az.scatter_add(
+        x, 1, az.tensor(np.zeros((2, 2, 4), np.int64)), x
+    ),
+    "put where a slice stands first": lambda x: az.slice_scatter(x, x[:, :1], 1, 2, 3),
+    "a mask that is known": lambda x: x[:, np.array([True, False, True])],
+    "diagonal": lambda x: az.diagonal(x[0]),
+    "truth": lambda x: (x > 0) * (x < 1) + (x < -1),
+    "losses": lambda x: nn.functional.mse_loss(x, x * x),
     "the largest place": lambda x: (az.argmax(x, 1), az.argmax(x)),
     "norm": lambda x: az.sqrt((x * x).sum((0, 2), keepdim=True)) / x.abs().amax(),
     "where": lambda x: az.where(x > 0, x, 0.5) + az.clamp(x, -1, 1),
@@ -185,6 +198,7 @@ def test_a_model_is_written_as_it_predicts_and_stays_as_it_was(rng):
         (lambda x: nn.functional.dropout(x, 0.5, training=True), r"the op \w+\(.*call .eval\(\)"),
         (lambda x: x * x.sum().item(), "something else than the model"),
         (lambda x: x.numpy(), "gives a ndarray"),
+        (lambda x: x[x > 0.25], r"the op getitem\(\(2, 2\)\) has .* a mask"),
     ],
 )
 def test_what_cannot_be_written_says_why(model, said):

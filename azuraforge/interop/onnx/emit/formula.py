@@ -20,6 +20,7 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.Gt: "Greater", ast.GtE: "GreaterOrEqual", ast.Lt: "Less", ast.LtE: "LessOrEqual",
     ast.Eq: "Equal",
 }  # fmt: skip
+OF_TRUTH: dict[type[ast.AST], str] = {ast.Add: "Or", ast.Mult: "And"}
 FUNCTIONS = {
     "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "tanh": "Tanh", "erf": "Erf", "abs": "Abs",
     "sign": "Sign", "maximum": "Max", "minimum": "Min", "sin": "Sin", "cos": "Cos", "tan": "Tan",
@@ -79,7 +80,10 @@ class Work:
             case ast.UnaryOp(operand=operand):
                 return self.to("Neg", self.number(operand))
             case ast.BinOp(left=left, op=op, right=right):
-                return self.to(OPERATORS[type(op)], self.number(left), self.number(right))
+                operators = OF_TRUTH if self.dtype.kind == "b" else OPERATORS
+                if type(op) not in operators:
+                    raise ConfigError("is arithmetic on truth values, which has no counterpart")
+                return self.to(operators[type(op)], self.number(left), self.number(right))
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return self._typed(
                     self.to("Where", self.truth(test), self.number(body), self.number(orelse))

@@ -122,6 +122,30 @@ def gru(to: Writer, x: Slot, w_ih: Slot, w_hh: Slot, b_ih: Slot, b_hh: Slot, h: 
     return [to("Squeeze", y, whole([1])), to("Squeeze", h_n, whole([0]))]
 
 
+@emits("rnn")
+def rnn(
+    to: Writer, x: Slot, w_ih: Slot, w_hh: Slot, b_ih: Slot, b_hh: Slot, h: Slot,
+    *, nonlinearity: str,
+) -> list[Slot]:  # fmt: skip
+    weights = [_gates(to, w, [0]) for w in (w_ih, w_hh)]
+    bias = to("Concat", _gates(to, b_ih, [0]), _gates(to, b_hh, [0]), axis=1)
+    operands = [x, *weights, bias, None, to("Unsqueeze", h, whole([0]))]
+    kind = {"tanh": "Tanh", "relu": "Relu"}[nonlinearity]
+    y, h_n = to.several("RNN", operands, 2, hidden_size=w_hh.shape[1], activations=[kind])
+    return [to("Squeeze", y, whole([1])), to("Squeeze", h_n, whole([0]))]
+
+
+@emits("mse_loss")
+def mse_loss(to: Writer, x: Slot, target: Slot) -> Slot:
+    rest = to("Sub", x, target)
+    return to("ReduceMean", to("Mul", rest, rest), keepdims=0)
+
+
+@emits("cross_entropy")
+def cross_entropy(to: Writer, x: Slot, target: Slot, *, ignore_index: int) -> Slot:
+    return to("SoftmaxCrossEntropyLoss", x, target, ignore_index=ignore_index)
+
+
 def _gates(to: Writer, w: Slot, order: list[int]) -> Slot:
     """The rows of each gate in another order, with an axis for the direction."""
     rows = np.arange(w.shape[0]).reshape(len(order), -1)[order].reshape(-1)

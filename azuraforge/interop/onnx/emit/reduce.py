@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.device import Array
+from azuraforge.errors import ConfigError
 from azuraforge.interop.onnx.emit.shape import whole
 from azuraforge.interop.onnx.emit.table import EMITTERS, emits
 from azuraforge.interop.onnx.writer import Slot, Writer
@@ -57,14 +58,17 @@ def _place(op: str) -> Callable[..., Slot]:
 EMITTERS.update(argmax=_place("ArgMax"), argmin=_place("ArgMin"))
 
 
-@emits("softmax")
-def softmax(to: Writer, x: Slot, *, axis: int) -> Slot:
-    return to("Softmax", x, axis=axis)
+def _along(op: str) -> Callable[..., Slot]:
+    def emit(to: Writer, x: Slot, *, axis: int) -> Slot:
+        if x.ndim:
+            return to(op, x, axis=axis)
+        alone = to(op, to("Reshape", x, whole([1])), axis=0)
+        return to("Reshape", alone, whole([]))
+
+    return emit
 
 
-@emits("log_softmax")
-def log_softmax(to: Writer, x: Slot, *, axis: int) -> Slot:
-    return to("LogSoftmax", x, axis=axis)
+EMITTERS.update(softmax=_along("Softmax"), log_softmax=_along("LogSoftmax"))
 
 
 @emits("cumsum")
@@ -108,6 +112,16 @@ def largest_places(
         dilations=list(dilation),
     )  # fmt: skip
     return to("Mod", places, np.asarray(np.prod(x.shape[2:]), np.int64))
+
+
+@emits("adaptive_largest_places")
+def adaptive_largest_places(to: Writer, x: Slot, *, size: Any) -> Slot:
+    """Raises: ConfigError for regions of different sizes, which no pooling of ONNX's has."""
+    if any(n % m for n, m in zip(x.shape[2:], size, strict=True)):
+        raise ConfigError(f"to a size of {tuple(size)} has no counterpart; allowed: divisors")
+    kernel = tuple(n // m for n, m in zip(x.shape[2:], size, strict=True))
+    none, dense = ((0, 0),) * len(kernel), (1,) * len(kernel)
+    return largest_places(to, x, kernel=kernel, stride=kernel, widths=none, dilation=dense)
 
 
 @emits("adaptive_avg_pool2d")

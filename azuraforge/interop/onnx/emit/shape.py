@@ -19,12 +19,18 @@ def whole(numbers: Any) -> np.ndarray[Any, Any]:
 
 @emits("reshape")
 def reshape(to: Writer, x: Slot, *, shape: Any, _y: Array) -> Slot:
-    return to("Reshape", x, whole(_y.shape))
+    return shaped(to, x, _y.shape)
+
+
+def shaped(to: Writer, x: Slot, shape: Any) -> Slot:
+    """x in another shape, in which a size of 0 means 0."""
+    return to("Reshape", x, whole(shape), allowzero=int(0 in shape))
 
 
 @emits("permute")
 def permute(to: Writer, x: Slot, *, dims: Any) -> Slot:
-    return to("Transpose", x, perm=[int(d) % x.ndim for d in dims])
+    order = [int(d) % x.ndim for d in dims]
+    return to("Transpose", x, perm=order) if order else to("Identity", x)
 
 
 @emits("expand")
@@ -97,19 +103,49 @@ def embedding(to: Writer, w: Slot, index: Slot) -> Slot:
 
 @emits("getitem")
 def getitem(to: Writer, x: Slot, *, index: Any, _y: Array) -> Slot:
-    """Slices and numbers by Slice and Squeeze, one array of indices by Gather."""
+    """Slices by Slice, one array by Gather; all else from the flat x, if the places are known."""
     parts = _spelled(index if isinstance(index, tuple) else (index,), x.ndim)
     kept = [part for part in parts if part is not None]
     arrays = [i for i, part in enumerate(kept) if not isinstance(part, slice | int)]
-    if len(arrays) > 1 or any(_is_mask(kept[i]) for i in arrays):
-        raise ConfigError("takes elements by several arrays, or by a mask; allowed: by one array")
-    numbers = [i for i, part in enumerate(kept) if isinstance(part, int)]
-    if arrays and numbers:
-        raise ConfigError("takes elements by an array and a number at once; allowed: one by one")
+    is_simple = len(arrays) <= 1 and not any(_is_mask(kept[i]) for i in arrays)
+    if arrays and not (is_simple and not any(isinstance(part, int) for part in kept)):
+        flat = to("Reshape", x, whole([-1]))
+        return shaped(to, to("Gather", flat, _in_flat(to, x, index)), _y.shape)
     y = _sliced(to, x, kept)
     if arrays:
         y = to("Gather", y, _places(to, kept[arrays[0]]), axis=arrays[0])
-    return to("Reshape", y, whole(_y.shape))
+    return shaped(to, y, _y.shape)
+
+
+@emits("index_put")
+def index_put(to: Writer, x: Slot, v: Slot, *, index: Any, accumulate: bool, _y: Array) -> Slot:
+    places = _in_flat(to, x, index)
+    values = to("Expand", to.cast(v, x.dtype), whole(places.shape))
+    flat = to(
+        "ScatterElements", to("Reshape", x, whole([-1])), places.reshape(-1),
+        to("Reshape", values, whole([-1])), reduction="add" if accumulate else "none",
+    )  # fmt: skip
+    return shaped(to, flat, _y.shape)
+
+
+@emits("spread")
+def spread(to: Writer, x: Slot, index: Slot, *, axis: int, shape: Any) -> Slot:
+    zeros = to.constant(np.zeros(shape, x.dtype))
+    part = x
+    for i, n in enumerate(index.shape):  # only as much of x as there are indices
+        if n != x.shape[i]:
+            part = to("Slice", part, whole([0]), whole([n]), whole([i]))
+    return to("ScatterElements", zeros, index, part, axis=axis, reduction="add")
+
+
+def _in_flat(to: Writer, x: Slot, index: Any) -> Array:
+    """Where in the flat x an index leads. Raises: ConfigError if the model works it out."""
+    for part in index if isinstance(index, tuple) else (index,):
+        if to.knows(part):
+            raise ConfigError(
+                "has places, or a mask, that the model works out; allowed: known ones"
+            )
+    return np.arange(np.prod(x.shape)).reshape(x.shape)[index]
 
 
 def _spelled(parts: tuple[Any, ...], ndim: int) -> list[Any]:
