@@ -92,10 +92,10 @@ class Frozen(Module):
             self._plans.clear()
         return unmatched
 
-    def to(self, target: Any) -> Self:
+    def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Self:
         """Move the model, or turn its numbers into an element type."""
         with self._lock:
-            self.model.to(target)
+            self.model.to(*targets, device=device, dtype=dtype)
             self._plans.clear()
         return self
 

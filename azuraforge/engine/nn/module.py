@@ -139,16 +139,21 @@ class Module(Tree):
         """Switch dropout and the like off."""
         return self.train(False)
 
-    def to(self, target: Any) -> Self:
+    def to(self, *targets: Any, device: str | None = None, dtype: Any = None) -> Self:
         """Move parameters and buffers to a device, or turn them into an element type, in place.
 
         Whole numbers, such as a count, keep their type.
         """
+        for target in (*targets, device, dtype):
+            if target is not None:
+                self._become(target)
+        return self
+
+    def _become(self, target: Any) -> None:
         for tensor in (*self.parameters(), *self.buffers()):
             if tensor.dtype.kind == "f" or target in ("cpu", "cuda"):
                 moved = Tensor(tensor.data).to(target)
                 tensor.data, tensor.grad = moved.data, None
-        return self
 
     def double(self) -> Self:
         """Every parameter and floating buffer as float64."""

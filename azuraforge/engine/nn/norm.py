@@ -173,6 +173,8 @@ class ChannelNorm(Module):
     ) -> None:
         super().__init__()
         self.num_features = num_features
+        if not eps > 0:
+            raise ConfigError(f"{type(self).__name__}: eps is {eps}; allowed: above 0")
         self.eps = eps
         self.momentum = momentum
         self.affine = affine

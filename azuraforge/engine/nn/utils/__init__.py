@@ -14,17 +14,20 @@ from azuraforge.engine.nn.utils.reparametrize import (
     spectral_norm,
     weight_norm,
 )
+from azuraforge.engine.nn.utils.vector import parameters_to_vector, vector_to_parameters
 
 __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
     "get_total_norm",
+    "parameters_to_vector",
     "parametrizations",
     "parametrize",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
     "spectral_norm",
+    "vector_to_parameters",
     "weight_norm",
 ]
