@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from azuraforge.errors import DTypeError
+
 DType = np.dtype[Any]
 CATEGORIES = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 OF_PYTHON = {
@@ -54,8 +56,16 @@ def promoted(axes: tuple[DType, ...], none: tuple[DType, ...], numbers: tuple[DT
 
 
 def widest_type(types: Iterable[DType]) -> DType:
-    """The widest among types of equal standing: int64 and float16 give float16."""
+    """The widest among types of equal standing: int64 and float16 give float16.
+
+    Raises: DTypeError for a type that the engine does not compute in: text, objects, bfloat16.
+    """
     kinds = list(types)
+    for dtype in kinds:
+        if dtype.kind not in CATEGORIES:
+            raise DTypeError(
+                f"element type {dtype}; allowed: bool, whole numbers, float16 to float64, complex"
+            )
     top = max(CATEGORIES[dtype.kind] for dtype in kinds)
     if top < CATEGORIES["c"]:
         return np.result_type(*(dtype for dtype in kinds if CATEGORIES[dtype.kind] == top))

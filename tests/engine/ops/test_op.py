@@ -153,3 +153,9 @@ def test_the_first_of_equal_maxima_gets_the_gradient_of_max_pool2d() -> None:
 
     assert x.grad is not None
     assert x.grad.data.tolist() == [[[[1, 0], [0, 0]]]]
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([None]), np.zeros(1, "M8[s]")])
+def test_an_element_type_that_nothing_computes_in_is_refused_by_name(array: Any) -> None:
+    with pytest.raises(DTypeError, match=r"element type .*; allowed: bool"):
+        tensor(array) + 1.0
