@@ -10,7 +10,9 @@ import numpy as np
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.complex import view_as_real
 from azuraforge.engine.functions.function import axis_of, function, tensor_of
-from azuraforge.engine.functions.shape import movedim, padded, unfold
+from azuraforge.engine.functions.pad import padded
+from azuraforge.engine.functions.parts import unfold
+from azuraforge.engine.functions.permute import movedim
 from azuraforge.engine.ops import complex as parts
 from azuraforge.engine.ops import fourier
 from azuraforge.engine.ops import shape as layout

@@ -7,19 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import (
     FUNCTIONS,
     alias,
-    axis_of,
     function,
     publish,
     tensor_of,
 )
-from azuraforge.engine.ops import OPS, activation, elementwise, exponential, rounding, special
+from azuraforge.engine.ops import OPS, elementwise, exponential, rounding
 from azuraforge.engine.ops.op import Op
 from azuraforge.engine.ops.shape import cast
-from azuraforge.engine.tensor import Tensor, read
+from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 
 NUMBERLESS = frozenset(  # of two tensors; a number is none, as in PyTorch
@@ -29,7 +27,7 @@ NUMBERLESS = frozenset(  # of two tensors; a number is none, as in PyTorch
 )
 
 
-def _checked(op: Op) -> Any:
+def with_checks(op: Op) -> Any:
     """The op, for a Tensor among its operands."""
 
     def call(*operands: Any) -> Any:
@@ -46,7 +44,7 @@ def _checked(op: Op) -> Any:
 
 publish(
     **{
-        name: _checked(OPS[name])
+        name: with_checks(OPS[name])
         for name in """
         abs neg exp log sqrt square tanh sigmoid erf relu maximum minimum gt ge lt le eq ne
         sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh sinc
@@ -57,6 +55,8 @@ publish(
         """.split()
     }
 )
+
+
 for other, name in {
     "absolute": "abs", "negative": "neg", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
     "arctan2": "atan2", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "sgn": "sign",
@@ -132,6 +132,8 @@ def _wide(x: Tensor) -> Tensor:
 
 
 alias("divide", of="div")
+
+
 alias("subtract", of="sub")
 
 
@@ -292,156 +294,6 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
         raise DTypeError(f"input {input.dtype}, values {values.dtype}; allowed: equal types")
     step = cast(elementwise.gt(input, 0), dtype=input.dtype)
     return rounding.where(elementwise.eq(input, 0), values, step)
-
-
-@function("where")
-def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
-    """input where the condition holds, other elsewhere; alone, the places where it holds."""
-    if input is None and other is None:
-        return FUNCTIONS["nonzero"](condition, as_tuple=True)
-    if tensor_of(condition, "condition").dtype != np.bool_:
-        raise DTypeError(f"condition is {condition.dtype}; allowed: bool")
-    return rounding.where(condition, input, other)
-
-
-@function("isclose")
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Tensor:
-    """|input - other| ≤ atol + rtol |other|."""
-    if input.dtype != other.dtype:
-        raise DTypeError(f"input {input.dtype}, other {other.dtype}; allowed: equal types")
-    if rtol < 0 or atol < 0:
-        raise ConfigError(f"rtol {rtol}, atol {atol}; allowed: at least 0")
-    read("isclose")
-    same = np.isclose(input.data, other.data, rtol, atol, equal_nan)
-    return Tensor(module_of(input.data).asarray(same))
-
-
-@function("allclose")
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> bool:
-    """Whether all elements are close."""
-    return bool(isclose(input, other, rtol, atol, equal_nan).data.all())
-
-
-@function("equal")
-def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether shapes and all elements are equal."""
-    read("equal")
-    return input.shape == other.shape and bool((input.data == other.data).all())
-
-
-def _whole(name: str) -> None:
-    """A function of whole numbers or truth values, straight from the array module."""
-    numpy_name = {"bitwise_not": "invert", "bitwise_left_shift": "left_shift",
-                  "bitwise_right_shift": "right_shift"}.get(name, name)  # fmt: skip
-
-    def call(*operands: Any) -> Tensor:
-        if name in ("gcd", "lcm"):
-            for x in operands:
-                tensor_of(x)
-        if not any(isinstance(x, Tensor) for x in operands):
-            tensor_of(operands[0])
-        read(name)
-        arrays = [x.data if isinstance(x, Tensor) else x for x in operands]
-        kinds = [np.asarray(x).dtype if not hasattr(x, "dtype") else x.dtype for x in arrays]
-        if any(kind.kind not in "biu" for kind in kinds):
-            raise DTypeError(f"element types {kinds}; allowed: whole numbers, truth values")
-        return Tensor(getattr(module_of(arrays[0]), numpy_name)(*arrays))
-
-    call.__doc__ = f"{name} of whole numbers, element by element."
-    function(name)(call)
-
-
-for _name in """
-    bitwise_not bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift gcd lcm
-""".split():
-    _whole(_name)
-
-
-@function("isposinf")
-def isposinf(input: Tensor) -> Tensor:
-    """Where the elements are +∞."""
-    return elementwise.eq(input, math.inf)
-
-
-@function("isneginf")
-def isneginf(input: Tensor) -> Tensor:
-    """Where the elements are -∞."""
-    return elementwise.eq(input, -math.inf)
-
-
-@function("polygamma")
-def polygamma(n: int, input: Tensor) -> Tensor:
-    """The derivative n of digamma."""
-    if isinstance(n, Tensor):
-        n, input = input, n
-    if n < 0:
-        raise ConfigError(f"n is {n}; allowed: 0, 1, 2, …")
-    return special.polygamma(input, n=n)
-
-
-@function("mvlgamma")
-def mvlgamma(input: Tensor, p: int) -> Tensor:
-    """log of the multivariate gamma function of dimension p."""
-    parts = [special.lgamma(input - i / 2) for i in range(p)]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total + p * (p - 1) / 4 * math.log(math.pi)
-
-
-@function("special.ndtr")
-def ndtr(input: Tensor) -> Tensor:
-    """The normal distribution function."""
-    return special.erfc(input * -math.sqrt(0.5)) * 0.5
-
-
-@function("special.ndtri")
-def ndtri(input: Tensor) -> Tensor:
-    """The inverse of the normal distribution function."""
-    return special.erfinv(input * 2 - 1) * math.sqrt(2)
-
-
-for _name in "i0 i0e i1 i1e erfcx log_ndtr entr".split():
-    function(f"special.{_name}")(_checked(OPS[_name]))
-alias("i0", of="special.i0")
-alias("special.polygamma", of="polygamma")
-for _name in "erf erfc erfinv exp2 expm1 log1p logit digamma sinc xlogy round".split():
-    alias(f"special.{_name}", of=_name)
-alias("special.expit", of="sigmoid")
-alias("special.psi", of="digamma")
-alias("special.gammaln", of="lgamma")
-
-
-def _typed(input: Tensor, dtype: Any) -> Tensor:
-    return input if dtype is None else input.to(dtype)
-
-
-@function("softmax")
-def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
-    """exp(x) / Σ exp(x), summed along dim."""
-    x = _typed(input, dtype)
-    axis_of(dim, x.ndim)
-    if not x.data.size:
-        return x * 1
-    return activation.softmax(x, axis=dim) if x.ndim else x * 0 + 1
-
-
-@function("log_softmax")
-def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
-    """x - log Σ exp(x), summed along dim."""
-    x = _typed(input, dtype)
-    axis_of(dim, x.ndim)
-    if not x.data.size:
-        return x * 1
-    return activation.log_softmax(x, axis=dim) if x.ndim else x * 0
-
-
-for _name in ("softmax", "log_softmax"):
-    alias(f"special.{_name}", of=_name)
 
 
 @function("dist")

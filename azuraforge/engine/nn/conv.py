@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from azuraforge.engine.functions.shape import padded
+from azuraforge.engine.functions.pad import padded
 from azuraforge.engine.nn import functional, init
 from azuraforge.engine.nn.functional.conv import Padding, checked_padding, same_padding
 from azuraforge.engine.nn.functional.size import Size, sizes

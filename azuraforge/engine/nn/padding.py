@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from azuraforge.engine.functions.shape import padded
+from azuraforge.engine.functions.pad import padded
 from azuraforge.engine.nn.functional.size import sizes
 from azuraforge.engine.nn.module import Module
 from azuraforge.engine.tensor import Tensor

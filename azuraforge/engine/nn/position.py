@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from azuraforge.engine.functions.shape import cat
+from azuraforge.engine.functions.join import cat
 from azuraforge.engine.nn.module import Buffer, Module
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError

@@ -9,7 +9,7 @@ import numpy as np
 
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import function, tensor_of
-from azuraforge.engine.functions.shape import repeat_interleave
+from azuraforge.engine.functions.repeat import repeat_interleave
 from azuraforge.engine.nn.functional.activation import softmax
 from azuraforge.engine.nn.functional.dropout import dropout
 from azuraforge.engine.ops import attention, rounding

@@ -8,7 +8,7 @@ from typing import cast
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.function import function, tensor_of
-from azuraforge.engine.functions.indexing import gather
+from azuraforge.engine.functions.gather import gather
 from azuraforge.engine.nn.functional.activation import log_softmax
 from azuraforge.engine.nn.functional.linear import linear
 from azuraforge.engine.nn.functional.reduction import reduced, reduction_of

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from azuraforge.engine import autocast
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import function, tensor_of
-from azuraforge.engine.functions.shape import padded
+from azuraforge.engine.functions.pad import padded
 from azuraforge.engine.nn.functional.size import Size, batched, sizes, with_height, without_height
 from azuraforge.engine.ops import conv
 from azuraforge.engine.ops.convolution import convolution, convolution_input

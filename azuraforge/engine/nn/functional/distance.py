@@ -6,9 +6,9 @@ import numpy as np
 
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import axis_of, function, tensor_of
-from azuraforge.engine.functions.linalg import vector_norm
+from azuraforge.engine.functions.norms import vector_norm
 from azuraforge.engine.functions.reduce import sum as total
-from azuraforge.engine.functions.shape import broadcast_tensors
+from azuraforge.engine.functions.reshape import broadcast_tensors
 from azuraforge.engine.nn.functional.loss import held_from_below
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import DTypeError, ShapeError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.function import function, tensor_of
-from azuraforge.engine.functions.indexing import gather
+from azuraforge.engine.functions.gather import gather
 from azuraforge.engine.nn.functional.activation import logsigmoid
 from azuraforge.engine.nn.functional.distance import pairwise_distance
 from azuraforge.engine.nn.functional.reduction import check_alike, reduced, reduction_of

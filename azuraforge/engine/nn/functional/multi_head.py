@@ -10,7 +10,7 @@ import numpy as np
 
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import function, tensor_of
-from azuraforge.engine.functions.shape import cat
+from azuraforge.engine.functions.join import cat
 from azuraforge.engine.nn.functional.activation import softmax
 from azuraforge.engine.nn.functional.attention import scaled_dot_product_attention
 from azuraforge.engine.nn.functional.dropout import dropout

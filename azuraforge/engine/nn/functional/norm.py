@@ -11,7 +11,7 @@ import numpy as np
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.function import function
-from azuraforge.engine.functions.linalg import vector_norm
+from azuraforge.engine.functions.norms import vector_norm
 from azuraforge.engine.ops import norm
 from azuraforge.engine.ops.overlap import window_sum
 from azuraforge.engine.ops.rounding import clamp_min

@@ -1,5 +1,5 @@
 """Borders around tensors."""
 
-from azuraforge.engine.functions.shape import padded as pad
+from azuraforge.engine.functions.pad import padded as pad
 
 __all__ = ["pad"]

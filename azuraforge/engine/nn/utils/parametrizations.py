@@ -9,7 +9,7 @@ import numpy as np
 
 from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
-from azuraforge.engine.functions.linalg import vector_norm
+from azuraforge.engine.functions.norms import vector_norm
 from azuraforge.engine.nn import init
 from azuraforge.engine.nn.functional.norm import normalize
 from azuraforge.engine.nn.module import Buffer, Module, Parameter
