@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from azuraforge.actors.trainer import Trainer
     from azuraforge.actors.tuner import Tuner
     from azuraforge.engine import Tensor, manual_seed, no_grad, set_threads, tensor
-    from azuraforge.engine.capture import capture
-    from azuraforge.engine.frozen import freeze
-    from azuraforge.engine.higher import grad
-    from azuraforge.engine.modes import (
+    from azuraforge.engine.grad.higher import grad
+    from azuraforge.engine.grad.modes import (
         enable_grad,
         inference_mode,
         is_grad_enabled,
         set_grad_enabled,
     )
+    from azuraforge.engine.grad.origin import explain
     from azuraforge.engine.ops.fuse import fuse
-    from azuraforge.engine.origin import explain
+    from azuraforge.engine.replay.capture import capture
+    from azuraforge.engine.replay.frozen import freeze
     from azuraforge.interop.files import load, save
     from azuraforge.schema.specs import RunSpec, StudySpec
 
@@ -48,15 +48,15 @@ __version__ = "0.1.0"
 
 _HOME_OF = {  # public name -> module that defines it; resolved on first use (PEP 562)
     "Tensor": "azuraforge.engine.functions.function",
-    "capture": "azuraforge.engine.capture",
-    "freeze": "azuraforge.engine.frozen",
-    "explain": "azuraforge.engine.origin",
+    "capture": "azuraforge.engine.replay.capture",
+    "freeze": "azuraforge.engine.replay.frozen",
+    "explain": "azuraforge.engine.grad.origin",
     "fuse": "azuraforge.engine.ops.fuse",
-    "grad": "azuraforge.engine.higher",
-    "enable_grad": "azuraforge.engine.modes",
-    "inference_mode": "azuraforge.engine.modes",
-    "is_grad_enabled": "azuraforge.engine.modes",
-    "set_grad_enabled": "azuraforge.engine.modes",
+    "grad": "azuraforge.engine.grad.higher",
+    "enable_grad": "azuraforge.engine.grad.modes",
+    "inference_mode": "azuraforge.engine.grad.modes",
+    "is_grad_enabled": "azuraforge.engine.grad.modes",
+    "set_grad_enabled": "azuraforge.engine.grad.modes",
     "load": "azuraforge.interop.files",
     "save": "azuraforge.interop.files",
     "manual_seed": "azuraforge.engine",

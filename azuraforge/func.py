@@ -1,7 +1,6 @@
 """Functions made of functions, under torch.func's names; written in engine/."""
 
-from azuraforge.engine.nn.functional_call import functional_call
-from azuraforge.engine.transforms import (
+from azuraforge.engine.grad.transforms import (
     grad,
     grad_and_value,
     hessian,
@@ -10,7 +9,8 @@ from azuraforge.engine.transforms import (
     jvp,
     vjp,
 )
-from azuraforge.engine.vmap import vmap
+from azuraforge.engine.grad.vmap import vmap
+from azuraforge.engine.nn.functional_call import functional_call
 
 __all__ = [
     "functional_call",

@@ -20,9 +20,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from azuraforge.engine.autograd import no_grad
 from azuraforge.engine.data import TensorDataset
 from azuraforge.engine.device import Array
+from azuraforge.engine.grad.autograd import no_grad
 from azuraforge.engine.optim import SGD
 from azuraforge.engine.random import Generator, using
 from azuraforge.engine.tensor import Tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azuraforge import plugin as plugins
-from azuraforge.engine.frozen import freeze
+from azuraforge.engine.replay.frozen import freeze
 from azuraforge.schema.config import configure
 from azuraforge.schema.records import ModelVersion, PredictReply, PredictRequest
 from azuraforge.store.blobs import BlobStore

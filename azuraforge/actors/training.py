@@ -7,7 +7,7 @@ from typing import Any
 
 from azuraforge.actors.publisher import publish
 from azuraforge.actors.trainer import Trainer
-from azuraforge.engine.memory import keep_freed
+from azuraforge.engine.replay.memory import keep_freed
 from azuraforge.errors import AzuraForgeError
 from azuraforge.schema.records import ENDED
 from azuraforge.schema.specs import RunSpec

@@ -12,8 +12,8 @@ from azuraforge.attributions.inputs import Given, baselines_of, like
 from azuraforge.attributions.replaced import Backward, hooked, replaced_gradients
 from azuraforge.engine import nn
 from azuraforge.engine.device import Array, module_of
-from azuraforge.engine.higher import grad
-from azuraforge.engine.modes import enable_grad
+from azuraforge.engine.grad.higher import grad
+from azuraforge.engine.grad.modes import enable_grad
 from azuraforge.engine.nn import Module
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError

@@ -9,7 +9,7 @@ from typing import Any
 from azuraforge.attributions.attribution import Attribution
 from azuraforge.attributions.inputs import Arrays, Given, like
 from azuraforge.attributions.question import Model, Question
-from azuraforge.engine.modes import no_grad
+from azuraforge.engine.grad.modes import no_grad
 from azuraforge.engine.nn import Module
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError

@@ -9,8 +9,8 @@ import numpy as np
 
 from azuraforge.attributions.inputs import Arrays
 from azuraforge.engine.device import Array, is_array, module_of
-from azuraforge.engine.higher import grad
-from azuraforge.engine.modes import enable_grad, no_grad
+from azuraforge.engine.grad.higher import grad
+from azuraforge.engine.grad.modes import enable_grad, no_grad
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from azuraforge.engine.custom import Function
+from azuraforge.engine.grad.custom import Function
 from azuraforge.engine.nn import Module
 from azuraforge.engine.tensor import Tensor
 

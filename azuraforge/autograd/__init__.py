@@ -1,10 +1,10 @@
 """Gradients, under PyTorch's names; written in engine/."""
 
 from azuraforge.autograd import functional
-from azuraforge.engine.check import gradcheck, gradgradcheck
-from azuraforge.engine.custom import Function, once_differentiable
-from azuraforge.engine.higher import backward, grad
-from azuraforge.engine.modes import (
+from azuraforge.engine.grad.check import gradcheck, gradgradcheck
+from azuraforge.engine.grad.custom import Function, once_differentiable
+from azuraforge.engine.grad.higher import backward, grad
+from azuraforge.engine.grad.modes import (
     detect_anomaly,
     enable_grad,
     inference_mode,
@@ -12,7 +12,7 @@ from azuraforge.engine.modes import (
     no_grad,
     set_grad_enabled,
 )
-from azuraforge.engine.origin import explain
+from azuraforge.engine.grad.origin import explain
 
 __all__ = [
     "Function",

@@ -1,5 +1,5 @@
-"""Products with Jacobians and Hessians; written in engine/derivatives.py."""
+"""Products with Jacobians and Hessians; written in engine/grad/derivatives.py."""
 
-from azuraforge.engine.derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
+from azuraforge.engine.grad.derivatives import hessian, hvp, jacobian, jvp, vhp, vjp
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]

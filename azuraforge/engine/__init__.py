@@ -1,6 +1,6 @@
 """Arrays in, arrays out: tensors, gradients, layers, optimizers. No network, no clock, no Ray."""
 
-from azuraforge.engine.autograd import detect_anomaly, no_grad
+from azuraforge.engine.grad.autograd import detect_anomaly, no_grad
 from azuraforge.engine.methods import defer
 from azuraforge.engine.random import Generator, manual_seed
 from azuraforge.engine.tensor import Tensor, tensor

@@ -19,8 +19,8 @@ import numpy as np
 
 from azuraforge.engine import nn, ops
 from azuraforge.engine.functions import FUNCTIONS
+from azuraforge.engine.grad.origin import texts
 from azuraforge.engine.ops import OPS, Op
-from azuraforge.engine.origin import texts
 
 OPS_HEAD = """# Ops
 

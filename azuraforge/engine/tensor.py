@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import anomaly, autocast, autograd, exchange, hooks, tape, versions, views
+from azuraforge.engine import autocast, exchange
 from azuraforge.engine.device import Array, array_module, device_of, module_of, put
-from azuraforge.engine.modes import is_grad_enabled
+from azuraforge.engine.grad import anomaly, autograd, hooks, versions, views
+from azuraforge.engine.grad.modes import is_grad_enabled
 from azuraforge.engine.ops import elementwise, matmul, reduce
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.op import Op
+from azuraforge.engine.replay import tape
 from azuraforge.errors import DTypeError, GradientError, ShapeError
 
 
@@ -107,7 +109,7 @@ class Tensor:
         Raises: GradientError if nothing here needs a gradient, if the graph was used up, or if
                 a tensor of several numbers comes without `gradient`; ShapeError if it does not fit.
         """
-        from azuraforge.engine import higher  # here: it builds on this module
+        from azuraforge.engine.grad import higher  # here: it builds on this module
 
         higher.backward(self, gradient, retain_graph, create_graph, inputs)
 
@@ -315,7 +317,7 @@ class Tensor:
         return _tensor(layout.getitem(self, index=arrays))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        from azuraforge.engine import inplace  # here: it builds on this module
+        from azuraforge.engine.grad import inplace  # here: it builds on this module
 
         parts = index if isinstance(index, tuple) else (index,)
         arrays = tuple(part.data if isinstance(part, Tensor) else part for part in parts)

@@ -1,5 +1,5 @@
-"""Memory traded for time: forward again instead of keeping; written in engine/checkpoint.py."""
+"""Memory traded for time: forward again, not kept; written in engine/grad/checkpoint.py."""
 
-from azuraforge.engine.checkpoint import checkpoint, checkpoint_sequential
+from azuraforge.engine.grad.checkpoint import checkpoint, checkpoint_sequential
 
 __all__ = ["checkpoint", "checkpoint_sequential"]

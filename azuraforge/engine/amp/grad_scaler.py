@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of, put
 from azuraforge.engine.optim.optimizer import Optimizer
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, RefusedError
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import array_module, module_of
 from azuraforge.engine.functions.create import as_tensor, module_for, only_known, shape_of
 from azuraforge.engine.functions.function import function, tensor_of
 from azuraforge.engine.random import Generator, default_generator
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 

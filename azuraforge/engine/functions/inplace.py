@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from azuraforge.engine import inplace
 from azuraforge.engine.device import module_of
 from azuraforge.engine.functions.function import FUNCTIONS, function, tensor_of
+from azuraforge.engine.grad import inplace
 from azuraforge.engine.random import Generator, default_generator
 from azuraforge.engine.tensor import Tensor, read
 from azuraforge.errors import ConfigError

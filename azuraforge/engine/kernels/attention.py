@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import elementary
 from azuraforge.engine.kernels.compile import part
@@ -28,6 +27,7 @@ from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.product import PRODUCT, product
 from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.kernels.turn import turn
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 QUERIES, KEYS = 32, 64

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import split
 from azuraforge.engine.kernels.compile import part
@@ -25,6 +24,7 @@ from azuraforge.engine.kernels.lanes import Value, fma, over_arrays
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.split import task, unpacked
 from azuraforge.engine.ops.order import as_given
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 NOTES = True

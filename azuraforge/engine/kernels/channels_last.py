@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.turn import turn
 from azuraforge.engine.kernels.window import Axis, Distances
+from azuraforge.engine.replay import tape
 
 FLOAT_SIZE = 4  # bytes of a float32
 

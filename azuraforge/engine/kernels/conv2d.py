@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import channels_last, split, winograd
 from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, Images, add_pixels, read_images
@@ -28,6 +27,7 @@ from azuraforge.engine.kernels.window import (
     of_input,
     of_result,
 )
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 NOTES = "forward"

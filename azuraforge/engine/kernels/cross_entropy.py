@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled
 from azuraforge.engine.kernels.elementary import exp, log
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.split import integers
+from azuraforge.engine.replay import tape
 from azuraforge.errors import ShapeError
 
 NOTES = True

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import OPTIONS, part
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.split import run, task, unpacked
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 FEW = 4  # rows; for more, turning W first takes no longer

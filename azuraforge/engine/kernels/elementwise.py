@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.disk import cache_folder
@@ -28,6 +27,7 @@ from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.split import run
 from azuraforge.engine.ops.formula import SPELLING, Formula
 from azuraforge.engine.ops.order import as_given
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 WORTH_IT = 1024  # numbers: below, a few calls of NumPy take no longer

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.formulas import sigmoid, tanh
 from azuraforge.engine.kernels.lanes import Value, over_arrays, together
@@ -25,6 +24,7 @@ from azuraforge.engine.kernels.sequence import (
 )
 from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.kernels.turn import transpose
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 F = np.float32

@@ -8,11 +8,11 @@ from typing import Any
 import numba
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import OPTIONS
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.split import run, task, unpacked
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 NOTES = True

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.dots import FEW, multiply_few
@@ -19,6 +18,7 @@ from azuraforge.engine.kernels.product import PRODUCT, SIZE, WORTH_SPLITTING, pr
 from azuraforge.engine.kernels.sequence import copy
 from azuraforge.engine.kernels.simd import PANEL, ROWS
 from azuraforge.engine.kernels.split import run, task, unpacked
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 NOTES = True

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.memory import address
@@ -20,10 +19,11 @@ from azuraforge.engine.kernels.sequence import copy
 from azuraforge.engine.kernels.simd import PANEL, ROWS
 from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.kernels.turn import turn
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 NOTES = True
-WORTH_A_CALL = 2_000_000  # multiply-adds: below, BLAS is done before the way here
+WORTH_A_CALL = 250_000  # multiply-adds: below, BLAS is done before the way here
 WORTH_PACKING = 48  # rows: for fewer, panels are not laid out anew that lie in rows
 
 

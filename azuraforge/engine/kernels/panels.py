@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.memory import address
@@ -18,6 +17,7 @@ from azuraforge.engine.kernels.product import SIZE, product
 from azuraforge.engine.kernels.simd import PANEL
 from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.kernels.turn import turn
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 F = np.float32

@@ -15,12 +15,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import split
 from azuraforge.engine.kernels.compile import native, part
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.simd import FLOAT, INT, LANES, PANEL, ROWS, VECTORS, tile
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 HALF_VECTORS = VECTORS // 2  # for up to so many columns, a full tile would do work for nothing

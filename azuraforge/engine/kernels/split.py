@@ -13,10 +13,10 @@ from numba import carray, types
 from numba.extending import intrinsic
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from azuraforge.engine import tape
 from azuraforge.engine.kernels.compile import compiled, native, part
 from azuraforge.engine.kernels.pool import pool, shared
 from azuraforge.engine.kernels.simd import INT
+from azuraforge.engine.replay import tape
 
 task = native("void(i8, i8, i8)")  # f(job, number, count), for `run`
 

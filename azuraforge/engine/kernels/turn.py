@@ -14,12 +14,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import compiled, part
 from azuraforge.engine.kernels.lanes import load, splat, store
 from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.simd import FLOAT, I32, INT, LANES
+from azuraforge.engine.replay import tape
 
 SIZE = 4  # bytes of a float32
 

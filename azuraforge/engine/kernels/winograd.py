@@ -23,7 +23,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels import channels_last, split
 from azuraforge.engine.kernels.channels_last import FLOAT_SIZE, add_pixels
@@ -34,6 +33,7 @@ from azuraforge.engine.kernels.split import task, unpacked
 from azuraforge.engine.kernels.taps import TAP_PRODUCT, tap_product
 from azuraforge.engine.kernels.window import Pair
 from azuraforge.engine.kernels.winograd_tiles import bring_images, bring_results, take_results
+from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], np.float32)

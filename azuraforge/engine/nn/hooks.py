@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from azuraforge.engine import hooks
-from azuraforge.engine.custom import Function
-from azuraforge.engine.hooks import Hooks, RemovableHandle
-from azuraforge.engine.modes import is_grad_enabled
+from azuraforge.engine.grad import hooks
+from azuraforge.engine.grad.custom import Function
+from azuraforge.engine.grad.hooks import Hooks, RemovableHandle
+from azuraforge.engine.grad.modes import is_grad_enabled
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import GradientError
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from azuraforge.engine.device import Array, device_of, put
-from azuraforge.engine.hooks import RemovableHandle
+from azuraforge.engine.grad.hooks import RemovableHandle
 from azuraforge.engine.nn.hooks import ModuleHooks
 from azuraforge.engine.nn.location import locate
 from azuraforge.engine.nn.tree import Buffer, Parameter, Tree

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.nn import functional
 from azuraforge.engine.nn.module import Buffer, Module, Parameter, placed
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from azuraforge.engine import trace
-from azuraforge.engine.modes import no_grad
+from azuraforge.engine.grad.modes import no_grad
 from azuraforge.engine.nn.module import Module
+from azuraforge.engine.replay import trace
+from azuraforge.engine.replay.trace import Applied
 from azuraforge.engine.tensor import Tensor
-from azuraforge.engine.trace import Applied
 
 __all__ = ["Summary", "summary"]
 

@@ -125,6 +125,10 @@ convolution: Op = op(
             normal(2, 2, 3, 4, 4), normal(3, 2, 2, 3, 2),
             stride=(1, 2, 1), padding=(1, 0, 1), dilation=(1, 1, 2),
         ),
+        Sample(  # for the kernel: groups of more than a few channels
+            normal(1, 8, 4, 3), normal(8, 4, 2, 2),
+            stride=(1, 1), padding=(0, 1), dilation=(1, 1), groups=2,
+        ),
     ),
 )  # fmt: skip
 
@@ -157,6 +161,10 @@ convolution_input: Op = op(  # the gradient of a convolution's input: transposed
         Sample(  # wider than it needs to be
             normal(1, 2, 3), normal(2, 1, 2),
             size=(7,), stride=(1,), padding=(0,), dilation=(2,),
+        ),
+        Sample(  # for the kernel
+            normal(1, 8, 3, 2), normal(8, 4, 2, 2),
+            size=(4, 3), stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=2,
         ),
     ),
 )  # fmt: skip

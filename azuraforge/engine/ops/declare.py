@@ -38,8 +38,8 @@ def op(
     functions get that type as `common`, those of inputs by their names, and attributes.
 
     `again` are the gradients for when they are differentiated themselves: made of ops, over
-    Tensors (engine/recorded.py). Left out, `grads` serve: they do where they are arithmetic on the
-    inputs and the returned outputs, through no array that is written to under two names.
+    Tensors (engine/grad/recorded.py). Left out, `grads` serve: they do where they are arithmetic on
+    the inputs and the returned outputs, through no array that is written to under two names.
 
     `is_holomorphic` says that the gradients, which are written for real numbers, hold for complex
     ones if g and they themselves are conjugated. Else they are as they are declared.

@@ -10,7 +10,7 @@ from azuraforge.engine.device import Array, may_share_memory, module_of
 from azuraforge.engine.ops.order import Orders, rows_last
 from azuraforge.engine.ops.signature import Row, Signature, Wired, parameters, picker
 from azuraforge.engine.random import Generator
-from azuraforge.engine.tape import Tape, current, empty_like, recording
+from azuraforge.engine.replay.tape import Tape, current, empty_like, recording
 
 Gradients = Mapping[str | Row, Callable[..., Any] | None]
 NO_ORDERS: Orders = MappingProxyType({})

@@ -33,13 +33,13 @@ from typing import Any
 
 import numpy as np
 
-from azuraforge.engine import trace
 from azuraforge.engine.device import Array, common_module
 from azuraforge.engine.ops.formula import Formula
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.promotion import common_type
 from azuraforge.engine.ops.sample import Sample
 from azuraforge.engine.ops.signature import REQUIRED, Signature, Wired
+from azuraforge.engine.replay import trace
 from azuraforge.errors import DTypeError, EngineError, ShapeError
 
 Shape = tuple[int, ...]

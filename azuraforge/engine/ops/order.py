@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array
+from azuraforge.engine.replay import tape
 
 Empty = Callable[[Any, Sequence[Any], tuple[int, ...], Any], Array]
 Orders = Mapping[str, Empty]

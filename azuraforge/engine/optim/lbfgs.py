@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from azuraforge.engine import tape, versions
 from azuraforge.engine.device import Array, module_of
+from azuraforge.engine.grad import versions
 from azuraforge.engine.optim.line_search import Point, strong_wolfe
 from azuraforge.engine.optim.optimizer import Group, Optimizer, Params, State
+from azuraforge.engine.replay import tape
 from azuraforge.errors import ConfigError
 
 

@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from azuraforge.engine import tape, versions
 from azuraforge.engine.device import Array, is_array, module_of
+from azuraforge.engine.grad import versions
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 

@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from azuraforge.engine import tape
-from azuraforge.engine.autograd import no_grad
 from azuraforge.engine.device import put
+from azuraforge.engine.grad.autograd import no_grad
 from azuraforge.engine.nn.module import Buffer, Module
 from azuraforge.engine.nn.norm import BatchNorm
 from azuraforge.engine.optim.lr_scheduler.scheduler import LRScheduler, allow, per_group
 from azuraforge.engine.optim.optimizer import Optimizer
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
 

@@ -14,14 +14,14 @@ from typing import Any, Literal
 import numpy as np
 
 from azuraforge.engine import compiling
-from azuraforge.engine.autograd import detect_anomaly, no_grad
-from azuraforge.engine.capture import MOST_UNPROVEN, capture
 from azuraforge.engine.data import DataLoader, TensorDataset
 from azuraforge.engine.device import Array, module_of, put
+from azuraforge.engine.grad.autograd import detect_anomaly, no_grad
 from azuraforge.engine.nn import Module
 from azuraforge.engine.optim import Optimizer
 from azuraforge.engine.optim.flat import flat, nested
 from azuraforge.engine.random import Generator, using
+from azuraforge.engine.replay.capture import MOST_UNPROVEN, capture
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, NonFiniteError
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx.backend.base import Backend, BackendRep
 
-from azuraforge.engine.modes import no_grad
+from azuraforge.engine.grad.modes import no_grad
 from azuraforge.interop.onnx.graph import Graph
 from azuraforge.interop.onnx.model import load
 from azuraforge.interop.onnx.values import as_array

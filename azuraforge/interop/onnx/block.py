@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
-from azuraforge.engine.tape import recording
+from azuraforge.engine.replay.tape import recording
 from azuraforge.errors import AzuraForgeError, DTypeError, ShapeError
 from azuraforge.interop.onnx.converter import Converter
 from azuraforge.interop.onnx.values import (

@@ -13,10 +13,10 @@ from onnx import helper
 
 from azuraforge import __version__
 from azuraforge.engine.device import Array
-from azuraforge.engine.modes import no_grad
+from azuraforge.engine.grad.modes import no_grad
 from azuraforge.engine.nn.module import Module
+from azuraforge.engine.replay.trace import tracing
 from azuraforge.engine.tensor import Tensor
-from azuraforge.engine.trace import tracing
 from azuraforge.errors import ConfigError
 from azuraforge.interop.onnx.emit import emitted
 from azuraforge.interop.onnx.model import load

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba", reason="kernels need the jit extra")
 
-from azuraforge.engine.capture import capture
 from azuraforge.engine.nn import functional
 from azuraforge.engine.ops.loss import cross_entropy
+from azuraforge.engine.replay.capture import capture
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ShapeError
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from azuraforge.engine import check
+from azuraforge.engine.grad import check
 from azuraforge.engine.ops import OPS, elementwise
 from azuraforge.engine.ops import op as op_module
 from azuraforge.engine.tensor import Tensor

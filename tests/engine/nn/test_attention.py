@@ -7,8 +7,8 @@ import pytest
 
 import azuraforge as af
 from azuraforge import nn
-from azuraforge.engine.capture import capture
 from azuraforge.engine.random import Generator
+from azuraforge.engine.replay.capture import capture
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 from azuraforge.nn import functional as F

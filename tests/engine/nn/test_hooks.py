@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from azuraforge.engine import nn
-from azuraforge.engine.capture import capture
+from azuraforge.engine.replay.capture import capture
 from azuraforge.engine.tensor import Tensor, tensor
 from azuraforge.errors import GradientError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from azuraforge import nn
-from azuraforge.engine.capture import capture
-from azuraforge.engine.check import gradcheck
+from azuraforge.engine.grad.check import gradcheck
+from azuraforge.engine.replay.capture import capture
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 from azuraforge.nn import functional as F

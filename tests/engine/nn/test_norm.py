@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from azuraforge.engine import nn, optim
-from azuraforge.engine.capture import capture
 from azuraforge.engine.nn import functional
 from azuraforge.engine.random import Generator
+from azuraforge.engine.replay.capture import capture
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 

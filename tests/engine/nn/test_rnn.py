@@ -9,7 +9,7 @@ import pytest
 
 import azuraforge as af
 from azuraforge import nn
-from azuraforge.engine.capture import capture
+from azuraforge.engine.replay.capture import capture
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 from azuraforge.nn.utils import rnn

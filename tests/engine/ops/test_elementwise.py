@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from azuraforge.engine.grad.walk import unbroadcast
 from azuraforge.engine.ops import elementwise
 from azuraforge.engine.tensor import Tensor, tensor
-from azuraforge.engine.walk import unbroadcast
 
 BINARY = {
     "add": np.add,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from azuraforge.engine.check import gradcheck
+from azuraforge.engine.grad.check import gradcheck
 from azuraforge.engine.kernels import kernel
 from azuraforge.engine.ops import OPS
 from azuraforge.engine.ops.declare import elementwise

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from azuraforge.engine.check import gradcheck
+from azuraforge.engine.grad.check import gradcheck
 from azuraforge.engine.ops import OPS, Op
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.sample import Sample

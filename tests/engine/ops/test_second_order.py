@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from azuraforge.engine.check import gradgradcheck
-from azuraforge.engine.higher import grad
+from azuraforge.engine.grad.check import gradgradcheck
+from azuraforge.engine.grad.higher import grad
 from azuraforge.engine.ops import OPS, Op
 from azuraforge.engine.ops.sample import Sample
 from azuraforge.engine.tensor import Tensor

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import cast
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.function import function, tensor_of
 from azuraforge.engine.functions.gather import gather
@@ -13,6 +12,7 @@ from azuraforge.engine.nn.functional.activation import log_softmax
 from azuraforge.engine.nn.functional.linear import linear
 from azuraforge.engine.nn.functional.reduction import reduced, reduction_of
 from azuraforge.engine.ops import loss, rounding
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 

@@ -8,11 +8,11 @@ from typing import cast
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.function import function, tensor_of
 from azuraforge.engine.nn.functional.reduction import check_alike, reduced, reduction_of
 from azuraforge.engine.ops import exponential, loss, rounding
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.function import function, tensor_of
 from azuraforge.engine.functions.gather import gather
@@ -12,6 +11,7 @@ from azuraforge.engine.nn.functional.activation import logsigmoid
 from azuraforge.engine.nn.functional.distance import pairwise_distance
 from azuraforge.engine.nn.functional.reduction import check_alike, reduced, reduction_of
 from azuraforge.engine.ops import exponential, rounding
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 

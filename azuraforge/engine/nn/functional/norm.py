@@ -8,7 +8,6 @@ from typing import cast
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.function import function
 from azuraforge.engine.functions.norms import vector_norm
@@ -16,6 +15,7 @@ from azuraforge.engine.ops import norm
 from azuraforge.engine.ops.overlap import window_sum
 from azuraforge.engine.ops.rounding import clamp_min
 from azuraforge.engine.ops.shape import reshape
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from azuraforge.engine import tape, versions
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.counting import one_hot
 from azuraforge.engine.functions.function import function
 from azuraforge.engine.functions.index import index_reduce
+from azuraforge.engine.grad import versions
 from azuraforge.engine.ops import index, rounding
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, DTypeError, ShapeError
 

@@ -7,7 +7,6 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from azuraforge.engine import tape
 from azuraforge.engine.device import Array, module_of
 from azuraforge.engine.functions.norms import vector_norm
 from azuraforge.engine.nn import init
@@ -16,6 +15,7 @@ from azuraforge.engine.nn.module import Buffer, Module, Parameter
 from azuraforge.engine.nn.utils.parametrize import register_parametrization
 from azuraforge.engine.ops.shape import clone, permute, reshape
 from azuraforge.engine.random import Generator, default_generator
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
 

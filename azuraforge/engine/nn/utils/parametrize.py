@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from azuraforge.engine.modes import no_grad
+from azuraforge.engine.grad.modes import no_grad
 from azuraforge.engine.nn.container import ModuleList
 from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.tensor import Tensor

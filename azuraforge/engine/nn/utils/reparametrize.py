@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from azuraforge.engine.modes import no_grad
+from azuraforge.engine.grad.modes import no_grad
 from azuraforge.engine.nn.module import Module, Parameter
 from azuraforge.engine.nn.utils.parametrizations import SpectralNorm, WeightNorm, outputs_axis
 from azuraforge.engine.random import Generator

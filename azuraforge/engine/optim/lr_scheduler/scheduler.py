@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from azuraforge.engine import tape
 from azuraforge.engine.optim.lr_scheduler.state import restored, saved
 from azuraforge.engine.optim.optimizer import Group, Optimizer
+from azuraforge.engine.replay import tape
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from azuraforge.engine.ops.promotion import common_type, floating
-from azuraforge.engine.trace import Applied
+from azuraforge.engine.replay.trace import Applied
 from azuraforge.errors import ConfigError
 from azuraforge.interop.onnx.emit.table import EMITTERS, emits
 from azuraforge.interop.onnx.writer import Slot, Writer

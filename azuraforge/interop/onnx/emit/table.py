@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from azuraforge.engine.trace import Applied
+from azuraforge.engine.replay.trace import Applied
 from azuraforge.errors import AzuraForgeError, ConfigError
 from azuraforge.interop.onnx.writer import Writer
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import azuraforge as az
-from azuraforge.engine.modes import enable_grad
+from azuraforge.engine.grad.modes import enable_grad
 from azuraforge.engine.tensor import Tensor
 from azuraforge.errors import ConfigError, ShapeError
 from azuraforge.interop.onnx.converter import TRAINING, converter

@@ -1,0 +1,1 @@
+"""Steps and forwards that are recorded once and done again, without Python per op."""
