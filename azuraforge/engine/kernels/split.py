@@ -14,7 +14,8 @@ from numba.extending import intrinsic
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from azuraforge.engine.kernels.compile import compiled, native, part
-from azuraforge.engine.kernels.pool import pool, shared
+from azuraforge.engine.kernels.memory import address
+from azuraforge.engine.kernels.pool import call, pool, shared
 from azuraforge.engine.kernels.simd import INT
 from azuraforge.engine.replay import tape
 
@@ -23,7 +24,12 @@ task = native("void(i8, i8, i8)")  # f(job, number, count), for `run`
 
 def run(function: Any, count: int, *job: int) -> None:
     """Let `count` threads each call a task with its number."""
-    tape.run(_run, pool(count), function.address, count, np.array(job, np.int64))
+    numbers = np.array(job, np.int64)
+    tape.keep(numbers)
+    if count == 1:
+        tape.run(_alone, function.address, address(numbers))
+    else:
+        tape.run(_run, pool(count), function.address, count, address(numbers))
 
 
 @intrinsic
@@ -46,6 +52,11 @@ def integers(address, count):  # type: ignore[no-untyped-def]
     return carray(_whole_numbers(address), count)
 
 
-@compiled("void(i8, i8, i8, i8[::1])")
+@compiled("void(i8, i8)")
+def _alone(function, job):  # type: ignore[no-untyped-def]
+    call(function, job, 0, 1)
+
+
+@compiled("void(i8, i8, i8, i8)")
 def _run(pool, function, count, job):  # type: ignore[no-untyped-def]
-    shared(pool, function, count, job.ctypes.data)
+    shared(pool, function, count, job)
