@@ -16,7 +16,6 @@ from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 
-FEW = 4  # rows; for more, turning W first takes no longer
 # Weights: below, a second thread brings some microseconds, and costs milliseconds where another
 # process has its core.
 WORTH_SPLITTING = 524_288

@@ -23,7 +23,7 @@ from azuraforge.engine.kernels.sequence import (
     steps_at_once,
 )
 from azuraforge.engine.kernels.split import run, task, unpacked
-from azuraforge.engine.kernels.turn import transpose
+from azuraforge.engine.kernels.transpose import transpose
 from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from azuraforge.engine.device import Array
 from azuraforge.engine.kernels.compile import part
-from azuraforge.engine.kernels.dots import FEW, multiply_few
 from azuraforge.engine.kernels.memory import address, floats
 from azuraforge.engine.kernels.panels import NO_FLOOR, aligned, packed
 from azuraforge.engine.kernels.product import PRODUCT, SIZE, WORTH_SPLITTING, product
@@ -23,6 +22,7 @@ from azuraforge.engine.threads import threads
 
 NOTES = True
 F = np.float32
+FEW = 4  # rows; for more, turning W first takes no longer than dot products
 WORTH_PACKING = 64  # rows: for fewer, weights are not laid out anew that lie well enough
 
 
@@ -38,6 +38,8 @@ def forward(xp: Any, x: Array, w: Array, b: Array, y: Array) -> None:
     out, inner = w.shape
     rows = x.size // inner
     if rows <= FEW:
+        from azuraforge.engine.kernels.dots import multiply_few  # compiled where it is needed
+
         multiply_few(x, w, b, y)
     else:
         _run(_forward, rows, (rows, out, inner), x, tape.once(packed, w), b, y)

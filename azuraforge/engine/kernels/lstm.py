@@ -24,7 +24,7 @@ from azuraforge.engine.kernels.sequence import (
 )
 from azuraforge.engine.kernels.split import run, task, unpacked
 from azuraforge.engine.kernels.team import meeting, memory, part_of, wait
-from azuraforge.engine.kernels.turn import transpose
+from azuraforge.engine.kernels.transpose import transpose
 from azuraforge.engine.replay import tape
 from azuraforge.engine.threads import threads
 

@@ -14,12 +14,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from azuraforge.engine.device import Array
-from azuraforge.engine.kernels.compile import compiled, part
+from azuraforge.engine.kernels.compile import part
 from azuraforge.engine.kernels.lanes import load, splat, store
-from azuraforge.engine.kernels.memory import address
 from azuraforge.engine.kernels.simd import FLOAT, I32, INT, LANES
-from azuraforge.engine.replay import tape
 
 SIZE = 4  # bytes of a float32
 
@@ -92,14 +89,3 @@ def _swapped(builder: Any, upper: Any, lower: Any, apart: int) -> tuple[Any, Any
     return tuple(
         builder.shuffle_vector(upper, lower, ir.Constant(kind, lanes)) for lanes in (above, below)
     )
-
-
-def transpose(a: Array, b: Array) -> None:
-    """b = aᵀ, both contiguous."""
-    tape.keep(a, b)
-    tape.run(_transpose, address(a), *a.shape, address(b))
-
-
-@compiled("void(i8, i8, i8, i8)")
-def _transpose(a, rows, columns, b):  # type: ignore[no-untyped-def]
-    turn(rows, columns, a, columns, b, rows)

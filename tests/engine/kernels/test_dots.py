@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba", reason="Numba, the extra `jit`, is not installed")
 
-from azuraforge.engine.kernels.dots import FEW, multiply_few
+from azuraforge.engine.kernels.dots import multiply_few
+from azuraforge.engine.kernels.linear import FEW
 from azuraforge.engine.threads import set_threads, threads
 
 sizes = st.integers(1, 70)

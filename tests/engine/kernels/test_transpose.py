@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba", reason="kernels need the jit extra")
 
-from azuraforge.engine.kernels.turn import transpose
+from azuraforge.engine.kernels.transpose import transpose
 
 sizes = st.integers(1, 70)
 
