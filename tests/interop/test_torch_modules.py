@@ -16,6 +16,7 @@ import pytest
 
 from azuraforge.engine import nn
 from azuraforge.engine.tensor import Tensor
+from azuraforge.errors import AzuraForgeError
 
 torch = pytest.importorskip("torch", reason="PyTorch is there for comparison (make peers)")
 
@@ -156,3 +157,36 @@ def reason(name: str, case: Any, training: bool) -> str | None:
     except Exception as error:  # noqa: BLE001  any of ours is a case that does not pass; the tally says which
         return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
     return None
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's own, of the inputs it makes
+def test_wrong_calls_are_refused_by_the_modules_name() -> None:
+    calls = [
+        (name, case)
+        for name, info in INFOS.items()
+        if info.module_error_inputs_func is not None and hasattr(nn, name)
+        for training in ((True, False) if info.train_and_eval_differ else (True,))
+        for case in info.module_error_inputs_func(
+            info, device="cpu", dtype=torch.float64, requires_grad=False, training=training
+        )
+    ]
+
+    refused = [is_refused(name, case) for name, case in calls]
+
+    print(f"\n{sum(refused)} of {len(refused)} wrong calls of modules are refused by name")
+    assert len(refused) > 100
+    assert sum(refused) >= 0.95 * len(refused)
+
+
+def is_refused(name: str, case: Any) -> bool:
+    """Whether the constructor, or else the call, raises an error of ours that names the module."""
+    made, given = case.module_error_input.constructor_input, case.module_error_input.forward_input
+    try:
+        module = getattr(nn, name)(*ours(made.args), **ours(made.kwargs))
+        if given is not None:
+            module.double()(*ours(given.args), **ours(given.kwargs))
+    except AzuraForgeError as error:
+        return (
+            name.lower() in str(error).lower() or str(error).split(":")[0].lower() in name.lower()
+        )
+    return False
