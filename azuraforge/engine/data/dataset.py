@@ -21,7 +21,10 @@ class Dataset(Generic[T_co]):
     One with `__getitems__(numbers)` too is asked for the samples of a batch at once.
     """
 
-    is_batched = False  # whether `each` gives whole batches, which need no collating
+    @property
+    def is_batched(self) -> bool:
+        """Whether `each` gives whole batches, which need no collating."""
+        return False
 
     def __getitem__(self, index: Any) -> T_co:
         raise NotImplementedError(f"{type(self).__name__} has no __getitem__: a dataset needs one")
@@ -83,7 +86,7 @@ class Subset(Dataset[Any]):
         self.indices = indices
 
     @property
-    def is_batched(self) -> bool:  # type: ignore[override]
+    def is_batched(self) -> bool:
         return getattr(self.dataset, "is_batched", False)
 
     def __len__(self) -> int:
@@ -126,7 +129,7 @@ class ConcatDataset(Dataset[Any]):
         self.cumulative_sizes = list(accumulate(map(len, self.datasets)))
 
     @property
-    def is_batched(self) -> bool:  # type: ignore[override]
+    def is_batched(self) -> bool:
         return all(getattr(dataset, "is_batched", False) for dataset in self.datasets)
 
     def __len__(self) -> int:
@@ -185,7 +188,8 @@ def _indexing(array: Any, several: Sequence[Any]) -> Callable[[Any], Any]:
         return lambda rows: Tensor(inner(rows))
     if isinstance(array, np.ndarray) and several and isinstance(several[0], np.ndarray):
         return lambda rows: array.take(rows, 0)
-    return array.__getitem__  # type: ignore[no-any-return]
+    taken: Callable[[Any], Any] = array.__getitem__
+    return taken
 
 
 def _joined(pieces: Sequence[Any], order: Array) -> Any:

@@ -79,8 +79,10 @@ class DataLoader:
     def __len__(self) -> int:
         """Batches in an epoch. Raises: TypeError where dataset or sampler do not tell."""
         if self.batch_sampler is not None:
-            return len(self.batch_sampler)  # type: ignore[arg-type]
-        samples = len(self.dataset if self.sampler is None else self.sampler)  # type: ignore[arg-type]
+            batches: Any = self.batch_sampler
+            return len(batches)
+        numbers: Any = self.dataset if self.sampler is None else self.sampler
+        samples = len(numbers)
         if self.batch_size is None:
             return samples
         full, rest = divmod(samples, self.batch_size)

@@ -36,7 +36,7 @@ class EpochSampler(Sampler[int]):
 
     def order(self, epoch: int) -> Array:
         """The numbers in the order of an epoch. Shape: -> (len(self),) int64"""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.order is for a subclass to write")
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be that of `epoch`."""
@@ -201,12 +201,12 @@ class BatchSampler(Sampler[list[int]]):
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         if batch_size < 1:
             raise ConfigError(f"BatchSampler: batch_size {batch_size}; allowed: 1 or more")
-        self.sampler = sampler
+        self.sampler: Any = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        full, rest = divmod(len(self.sampler), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[list[int]]:

@@ -67,7 +67,7 @@ class Scaler:
 
     def measure(self, rows: Numbers) -> Pair:
         """Shift and scale. Shape: rows (n, features) or (n,) -> (features,) or () each"""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.measure is for a subclass to write")
 
     def _fitted(self, name: str) -> tuple[Numbers, Numbers]:
         if self.shift is None or self.scale is None:

@@ -44,7 +44,7 @@ class _Mix:
 
     def mix(self, x: Array, kept: float, generator: Generator) -> tuple[Array, float]:
         """The mixed images, and the share that each keeps."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.mix is for a subclass to write")
 
     def _shares(self, x: Array, classes: Array) -> Array:
         name = type(self).__name__

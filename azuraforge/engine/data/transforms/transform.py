@@ -39,7 +39,7 @@ class Transform:
 
     def apply(self, x: Array, generator: Generator) -> Array:
         """The changed samples. Shape: x (n, …) -> (n, …)"""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.apply is for a subclass to write")
 
     def _check(self, array: Any) -> None:
         name, allowed = type(self).__name__, f"(…, {', '.join(self.axes)})"
