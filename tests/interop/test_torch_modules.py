@@ -131,14 +131,14 @@ def same(own: Any, their: Any) -> None:
     np.testing.assert_allclose(array, expected, rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's own, of old arguments
 @pytest.mark.parametrize("name", PASSING)
 def test_outputs_and_gradients_are_pytorchs(name: str) -> None:
     for case, training in cases(name):
         compare(name, case, training)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's own, of old arguments
 def test_the_list_of_passing_modules_is_whole() -> None:
     rest = [name for name in OURS if name not in PASSING]
 

@@ -23,7 +23,7 @@ INFOS = opinfo.infos()
 
 
 @pytest.mark.parametrize("name", PASSES)
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PyTorch's own
 def test_values_and_gradients_are_pytorchs(name: str) -> None:
     assert opinfo.verdict(INFOS[name]) == ""
 
@@ -38,7 +38,7 @@ def test_two_hundred_differentiable_ops_pass() -> None:
     assert len(differentiable) >= 200
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PyTorch's own
 def test_errors_name_the_op_for_95_of_100_wrong_calls() -> None:
     given = [info for info in INFOS.values() if info.error_inputs_func and opinfo.ours(info)]
 

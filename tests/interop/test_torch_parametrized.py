@@ -34,7 +34,7 @@ CASES: dict[str, tuple[Made, tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PyTorch's own
 @pytest.mark.parametrize("name", CASES)
 def test_state_outputs_gradients_and_the_next_steps_are_pytorchs(name: str) -> None:
     make, shape = CASES[name]

@@ -91,7 +91,7 @@ OTHERS: dict[str, tuple[Any, ...]] = {
 CASES = {**RESIZED, **SAMPLED, **OTHERS}
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")  # PyTorch's own
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_gradients_are_pytorchs(name: str) -> None:
     call, *shapes = CASES[name]
