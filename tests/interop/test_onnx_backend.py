@@ -48,7 +48,6 @@ def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in LEFT_OUT])
-@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
 def test_the_importer_does_what_the_onnx_suite_asks(name):
     _, run = CASES[name]
 
