@@ -7,9 +7,11 @@ default; unknown fields are ignored, so an old reader can follow a new writer.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
+
+from azuraforge.schema.provenance import Provenance
 
 Metrics = dict[str, float]  # NaN and Inf never appear: a run fails before it would report one
 
@@ -31,10 +33,14 @@ class RunStarted(_Event, frozen=True, tag="run-started"):
     steps: int  # in the whole run
     threads: int
     unit: str = "samples"  # what the plugin calls its rows in progress lines: "images"
+    provenance: Provenance | None = None  # None: written by a version that did not tell
 
 
 class StepFinished(_Event, frozen=True, tag="step"):
-    """One optimizer step: `step` counts from 1 over the whole run, `epoch` from 1."""
+    """One optimizer step: `step` counts from 1 over the whole run, `epoch` from 1.
+
+    `digest` is a checksum of all parameters and buffers after it: two runs that part show it there.
+    """
 
     step: int
     epoch: int
@@ -42,6 +48,23 @@ class StepFinished(_Event, frozen=True, tag="step"):
     lr: float
     grad_norm: float
     metrics: Metrics = {}
+    digest: str = ""
+
+
+class LayerStatistics(_Event, frozen=True, tag="layers"):
+    """Per parameter, on request: mean and deviation, norms of its gradient and of its update."""
+
+    step: int
+    layers: dict[str, Metrics]
+
+
+class ValidationFinished(_Event, frozen=True, tag="validation"):
+    """The validation metrics within an epoch, where the config asks for them."""
+
+    step: int
+    epoch: int
+    validation: Metrics
+    is_best: bool
 
 
 class EpochFinished(_Event, frozen=True, tag="epoch"):
@@ -62,12 +85,22 @@ class CheckpointSaved(_Event, frozen=True, tag="checkpoint"):
     sha256: str
 
 
-class Intervened(_Event, frozen=True, tag="intervention"):
-    """Somebody changed the run between two steps: `command` took effect after `step`."""
+class Intervened(_Event, frozen=True, tag="intervention", omit_defaults=True):
+    """The run was changed between two steps: `command` took effect after `step`.
+
+    Somebody's command carries the `request` it was; `rollback` and `early-stop` are the Trainer's
+    own. `refused` says why it had no effect.
+    """
 
     step: int
-    command: Literal["stop"]
+    command: Literal[
+        "pause", "resume", "step", "stop", "checkpoint", "set", "rollback", "early-stop"
+    ]
+    path: str = ""  # set: the setting
+    value: Any = None  # set: its new value; step: how many; rollback: the step gone back to
     reason: str = ""
+    request: int | None = None
+    refused: str = ""
 
 
 class RunFinished(_Event, frozen=True, tag="finished"):
@@ -78,6 +111,7 @@ class RunFinished(_Event, frozen=True, tag="finished"):
     validation: Metrics  # of the best model
     test: Metrics  # of the best model, on rows no decision was made with
     weights: str
+    digest: str = ""  # SHA-256 of all that the run was at its end: a checkpoint's, unwritten
 
 
 class RunFailed(_Event, frozen=True, tag="failed"):
@@ -99,6 +133,8 @@ class RunStopped(_Event, frozen=True, tag="stopped"):
 Event = (
     RunStarted
     | StepFinished
+    | LayerStatistics
+    | ValidationFinished
     | EpochFinished
     | CheckpointSaved
     | Intervened
@@ -115,6 +151,18 @@ class JournalEntry(Struct, frozen=True, kw_only=True):
     run: str
     seq: int
     event: Event
+    chain: str = ""  # SHA-256 over the chain before it and this event: equal chains, equal journals
+
+
+class Gap(Struct, frozen=True, kw_only=True):
+    """To a reader that was too slow: entries from `first` to `last` left the memory of the hub.
+
+    They follow, read from the store.
+    """
+
+    run: str
+    first: int
+    last: int
 
 
 class Telemetry(Struct, frozen=True, kw_only=True):
@@ -125,3 +173,7 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     samples_per_s: float  # 0 before the first step
     eta_s: float
     note: str = ""  # how steps are done just now, and why: replayed, eager, compiling first
+    cpu_percent: float = 0.0  # of the Trainer's process; 100 is one core
+    memory_bytes: int = 0  # resident, of the Trainer's process
+    gpu_memory_bytes: int = 0
+    log: list[str] = []  # lines logged since the last report

@@ -6,16 +6,27 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from azuraforge.schema.commands import Request
 from azuraforge.schema.config import ConfigField
-from azuraforge.schema.events import Metrics, Telemetry
+from azuraforge.schema.events import JournalEntry, Metrics, Telemetry
 from azuraforge.schema.specs import RunSpec
 
-RunState = Literal["queued", "running", "finished", "failed", "stopped"]
+RunState = Literal["queued", "running", "paused", "lost", "finished", "failed", "stopped"]
 ENDED: frozenset[RunState] = frozenset({"finished", "failed", "stopped"})
 
 
+class ForkPoint(Struct, frozen=True, kw_only=True):
+    """Where a run left another: it repeats it up to `step`, then goes its own way."""
+
+    run: str
+    step: int
+
+
 class RunRecord(Struct, frozen=True, kw_only=True):
-    """A run as it stands; folded from its journal, so it never says more than the journal."""
+    """A run as it stands: folded from its journal, but for who works on it and what it is called.
+
+    `lost` is a run whose Trainer was not heard of in time; another attempt may go on with it.
+    """
 
     id: str
     spec: RunSpec
@@ -37,13 +48,61 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     model: str | None = None
     model_version: int | None = None
     telemetry: Telemetry | None = None
+    experiment: str = "default"
+    tags: dict[str, str] = {}
+    parent: ForkPoint | None = None
+    attempt: int = 0  # 0: no Trainer has begun
+    chain: str = ""  # of the latest event
+    not_exact: list[str] = []  # what differed when somebody resumed it all the same
 
 
 class Ack(Struct, frozen=True, kw_only=True):
-    """The Registry's answer to appended events: what is durable, and what is asked of the run."""
+    """The Registry's answer to appended events: what is durable, and what is asked of the run.
+
+    Events up to `durable_seq` survive a power cut; the Trainer's side keeps the others until they
+    do. Requests are told until the event that says they took effect is durable.
+    """
 
     durable_seq: int
-    stop: str | None = None  # the reason, where somebody asked the run to stop
+    requests: list[Request] = []
+
+
+class Checkpoint(Struct, frozen=True, kw_only=True):
+    """A checkpoint that the journal of a run names."""
+
+    seq: int
+    step: int
+    epoch: int
+    sha256: str
+    is_best: bool = False
+    is_kept: bool = True  # False: collected, as the run's policy says
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """A Trainer's right to write a run's journal, until a later attempt is given it.
+
+    It repeats what the journal holds after the checkpoint it loads: `known_seq` is the journal's
+    last number, `requests` are those to take effect at a given step or not yet done, and
+    `journal` the first event and every intervention there was.
+    """
+
+    run: str
+    number: int
+    spec: RunSpec
+    known_seq: int
+    checkpoints: list[Checkpoint]  # that are kept, newest first
+    requests: list[Request]
+    journal: list[JournalEntry]
+    accepts_differences: bool = False
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """A run that was given up: no attempt is left, or none can go on."""
+
+    run: str
+    attempt: int
+    cause: str
+    at: float
 
 
 class ModelVersion(Struct, frozen=True, kw_only=True):

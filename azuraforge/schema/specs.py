@@ -11,6 +11,20 @@ from msgspec import Meta, Struct
 ModelName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
+class CheckpointPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When checkpoints are written and how many stay; the best and the last always do."""
+
+    every_epochs: Annotated[int, Meta(ge=0)] = 1  # 0: not at the end of epochs
+    every_steps: Annotated[int, Meta(ge=0)] = 0  # 0: not within epochs
+    keep_last: Annotated[int, Meta(ge=1, le=10_000)] = 2
+
+
+class Resources(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a Trainer is given besides its threads and its device."""
+
+    memory_mb: Annotated[int, Meta(ge=0)] = 0  # 0: no reservation
+
+
 class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a run is a function of, besides the interventions made on it."""
 
@@ -21,6 +35,13 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=1, le=1024)] = 1
     model: ModelName | None = None  # registered under this name; None: as the plugin says
     study: str | None = None  # the study this run is a trial of
+    plugin_version: str | None = None  # None: the one that is installed, filled in when accepted
+    precision: Literal["float32", "float16"] = "float32"  # float16: mixed, with a scaled loss
+    resources: Resources = Resources()
+    checkpoint: CheckpointPolicy = CheckpointPolicy()
+    attempts: Annotated[int, Meta(ge=1, le=100)] = (
+        3  # Trainers at most, where one after another dies
+    )
 
 
 class Range(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="range"):
