@@ -53,6 +53,8 @@ class Task:
     mode: Literal["min", "max"]
     state: dict[str, Any] = field(default_factory=dict)
     unit: str = "samples"  # what the rows are called in progress lines: "images"
+    # What a setting that the plugin's config declares live does when it is given a new value.
+    live: dict[str, Callable[[Any], None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

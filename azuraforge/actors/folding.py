@@ -11,11 +11,13 @@ from azuraforge.schema.events import (
     EpochFinished,
     Event,
     Intervened,
+    LayerStatistics,
     RunFailed,
     RunFinished,
     RunStarted,
     RunStopped,
     StepFinished,
+    ValidationFinished,
 )
 from azuraforge.schema.records import RunRecord
 
@@ -44,8 +46,14 @@ def _changes(record: RunRecord, event: Event, at: float) -> dict[str, Any]:
             return {"step": event.step, "epoch": event.epoch, **best}
         case CheckpointSaved():
             return {"checkpoint": event.sha256}
-        case Intervened():
+        case Intervened(command="pause", refused=""):
+            return {"state": "paused"}
+        case Intervened(command="resume" | "step", refused=""):
+            return {"state": "running"}
+        case Intervened() | LayerStatistics():
             return {}
+        case ValidationFinished():
+            return {"metrics": event.validation} if event.is_best else {}
         case RunFinished():
             end = {"state": "finished", "ended_at": at, "step": event.step}
             return {**end, "metrics": event.validation, "test": event.test}

@@ -79,8 +79,8 @@ class _Flusher:
         first_seq = gathered[0][0] if gathered else self._next_seq
         ack = self._append(first_seq, [event for _, event in gathered])
         self._next_seq = first_seq + len(gathered)
-        if ack.stop is not None:
-            self._trainer.stop(ack.stop)
+        for request in ack.requests:
+            self._trainer.stop(request.command.reason)
 
     def _gathered(self) -> list[tuple[int, Event]]:
         gathered: list[tuple[int, Event]] = []

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from azuraforge.actors.folding import folded
 from azuraforge.errors import AzuraForgeError, ConfigError, NotFoundError, RefusedError
+from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import Event, JournalEntry, RunFinished, RunStopped, Telemetry
 from azuraforge.schema.records import ENDED, Ack, ModelVersion, RunRecord
 from azuraforge.schema.specs import RunSpec
@@ -87,7 +88,8 @@ class Registry:
             if known < len(events):
                 _refuse_gap(record, first_seq + known)
                 record = self._extend(db, stored, events[known:], texts[known:])
-        return Ack(durable_seq=record.last_seq, stop=stored.stop)
+        asked = [] if stored.stop is None else [_stop_request(stored.stop)]
+        return Ack(durable_seq=record.last_seq, requests=asked)
 
     def report(self, run: str, telemetry: Telemetry) -> None:
         """Replace the run's telemetry; a power cut may lose it, which a sync is not worth.
@@ -217,6 +219,10 @@ def _is_better(version: ModelVersion, champion: ModelVersion) -> bool:
         return False
     value, best = version.validation[monitor], champion.validation[monitor]
     return value < best if version.mode == "min" else value > best
+
+
+def _stop_request(reason: str) -> Request:
+    return Request(number=1, command=Command(name="stop", reason=reason))
 
 
 def _refuse_ended(record: RunRecord) -> None:

@@ -25,7 +25,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
 
 def differences(then: Provenance, now: Provenance) -> list[str]:
     """What differs, one sentence each; empty where nothing does."""
-    pairs = [
+    pairs: list[tuple[str, str, str]] = [
         ("azuraforge", then.azuraforge, now.azuraforge),
         ("the plugin's version", then.plugin, now.plugin),
         ("the code", then.code[:12], now.code[:12]),
@@ -38,7 +38,7 @@ def differences(then: Provenance, now: Provenance) -> list[str]:
     ):
         names = sorted(one.keys() | other.keys())
         pairs += [
-            (title.format(name), *(_short(x.get(name)) for x in (one, other))) for name in names
+            (title.format(name), _short(one.get(name)), _short(other.get(name))) for name in names
         ]
     return [f"{what} was {one}, and is {other}" for what, one, other in pairs if one != other]
 

@@ -11,9 +11,12 @@ from azuraforge.actors import publisher
 from azuraforge.actors.publisher import publish
 from azuraforge.actors.trainer import Trainer
 from azuraforge.errors import HomeError, NonFiniteError
+from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import Event, RunFailed, RunFinished, RunStopped, Telemetry
 from azuraforge.schema.records import Ack
 from azuraforge.schema.specs import RunSpec
+
+STOP = Request(number=1, command=Command(name="stop", reason="enough"))
 
 
 class Journal:
@@ -31,7 +34,7 @@ class Journal:
         self.batches.append(len(events))
         self.told.append(f"event {len(self.events)}")
         asked = self.stop_from is not None and len(self.events) >= self.stop_from
-        return Ack(durable_seq=len(self.events), stop="enough" if asked else None)
+        return Ack(durable_seq=len(self.events), requests=[STOP] if asked else [])
 
     def report(self, telemetry: Telemetry) -> None:
         self.told.append(telemetry)
@@ -101,7 +104,7 @@ def test_a_stop_is_noticed_while_a_step_takes_its_time() -> None:
         if events or len(journal.events) < 3:
             return journal.append(first_seq, events)
         gate.set()  # nothing was left to append, and yet it asks
-        return Ack(durable_seq=3, stop="enough")
+        return Ack(durable_seq=3, requests=[STOP])
 
     publish(trainer, append, journal.report)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from azuraforge.actors.handles import RegistryHandle
 from azuraforge.actors.registry import Registry, new_run_id
 from azuraforge.errors import ConfigError, HomeError, NotFoundError, RefusedError
+from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import (
     CheckpointSaved,
     EpochFinished,
@@ -31,6 +32,8 @@ from azuraforge.schema.specs import RunSpec
 
 SPEC = RunSpec(plugin="images", config={"training": {"epochs": 2}}, seed=7)
 TELEMETRY = Telemetry(step=3, elapsed_s=1.5, samples_per_s=640.0, eta_s=60.0)
+
+STOP = Request(number=1, command=Command(name="stop", reason="enough"))
 
 
 @pytest.fixture
@@ -251,7 +254,7 @@ def test_no_events_are_a_question_for_the_state_of_things(registry):
 
     registry.request_stop(run, "enough")
 
-    assert registry.append(run, 2, []) == Ack(durable_seq=1, stop="enough")
+    assert registry.append(run, 2, []) == Ack(durable_seq=1, requests=[STOP])
 
 
 @pytest.mark.parametrize(("first_seq", "told"), [(3, "the next is 2"), (0, "count from 1")])
@@ -377,9 +380,9 @@ def test_a_running_run_learns_of_a_stop_with_its_next_events_and_the_first_reaso
     record = registry.request_stop(run, "enough")
     registry.request_stop(run, "really")
 
-    assert before.stop is None
+    assert before.requests == []
     assert record.state == "running"
-    assert registry.append(run, 2, [step(1)]) == Ack(durable_seq=2, stop="enough")
+    assert registry.append(run, 2, [step(1)]) == Ack(durable_seq=2, requests=[STOP])
 
 
 def test_a_run_that_has_ended_cannot_be_stopped(registry):

@@ -13,11 +13,13 @@ from azuraforge.schema.events import (
     Event,
     Intervened,
     JournalEntry,
+    LayerStatistics,
     RunFailed,
     RunFinished,
     RunStarted,
     RunStopped,
     StepFinished,
+    ValidationFinished,
 )
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -46,6 +48,12 @@ EVENTS = {
         lr=numbers,
         grad_norm=numbers,
         metrics=metrics,
+    ),
+    LayerStatistics: st.builds(
+        LayerStatistics, step=counts, layers=st.dictionaries(texts, metrics, max_size=3)
+    ),
+    ValidationFinished: st.builds(
+        ValidationFinished, step=counts, epoch=counts, validation=metrics, is_best=st.booleans()
     ),
     EpochFinished: st.builds(
         EpochFinished,

@@ -16,6 +16,7 @@ from azuraforge.schema.events import (
     Event,
     Intervened,
     JournalEntry,
+    LayerStatistics,
     Metrics,
     RunFailed,
     RunFinished,
@@ -23,6 +24,7 @@ from azuraforge.schema.events import (
     RunStopped,
     StepFinished,
     Telemetry,
+    ValidationFinished,
 )
 from azuraforge.schema.records import RunState
 from azuraforge_tui.series import Series
@@ -107,13 +109,33 @@ def _after_event(view: RunView, event: Event) -> RunView:
         case CheckpointSaved():
             return replace(view, checkpoint=event)
         case Intervened():
-            return replace(view, stopping=event.reason or event.command)
+            return _after_intervention(view, event)
+        case ValidationFinished():
+            return replace(
+                view, validation=_appended(view.validation, event.step, event.validation)
+            )
+        case LayerStatistics():
+            return view  # too many to draw beside the metrics
         case RunFinished():
             return replace(view, state="finished", step=event.step, end=event)
         case RunFailed():
             return replace(view, state="failed", step=event.step, end=event)
         case RunStopped():
             return replace(view, state="stopped", step=event.step, end=event)
+
+
+def _after_intervention(view: RunView, event: Intervened) -> RunView:
+    if event.refused:
+        return view
+    match event.command:
+        case "stop" | "early-stop":
+            return replace(view, stopping=event.reason or event.command)
+        case "pause":
+            return replace(view, state="paused")
+        case "resume" | "step":
+            return replace(view, state="running")
+        case _:
+            return view
 
 
 def _appended(curves: Curves, step: int, values: Metrics) -> Curves:
