@@ -10,8 +10,9 @@ import numpy as np
 
 from azuraforge.engine import autocast, exchange
 from azuraforge.engine.device import Array, array_module, device_of, module_of, put
-from azuraforge.engine.grad import anomaly, autograd, hooks, versions, views
+from azuraforge.engine.grad import autograd, hooks, versions, views
 from azuraforge.engine.grad.modes import is_grad_enabled
+from azuraforge.engine.grad.watch import current as watch_in_force
 from azuraforge.engine.ops import elementwise, matmul, reduce
 from azuraforge.engine.ops import shape as layout
 from azuraforge.engine.ops.op import Op
@@ -51,7 +52,7 @@ class Tensor:
         bound = op.bind(inputs, attributes)
         arrays = [x.data if isinstance(x, Tensor) else _operand(op, x) for x in inputs]
         how = op.implementation(arrays, bound)
-        watch = anomaly.current()
+        watch = watch_in_force()
         if watch is None:
             outputs = op.run(arrays, bound, how)
         else:

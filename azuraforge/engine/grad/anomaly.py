@@ -10,28 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
-from weakref import ref
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from azuraforge.engine.device import Array
-from azuraforge.engine.grad import versions
-from azuraforge.engine.grad.modes import watching
 from azuraforge.engine.grad.place import Place, place_of_user, told
+from azuraforge.engine.grad.watch import Watch
 from azuraforge.engine.ops.implementation import Implementation
 from azuraforge.engine.ops.op import Op, Shape
 from azuraforge.errors import NonFiniteError
 
+if TYPE_CHECKING:
+    from azuraforge.engine.grad.autograd import Node
+
 SUMS = frozenset(("sum", "mean"))  # besides formulas and views, all that they do is a ufunc
 
 
-class Watch:
+class Anomalies(Watch):
     """What one detect_anomaly() has seen."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.is_flagged = False
-        self._known: dict[int, Any] = {}  # by the id of the array that owns the memory
         self._flag: Callable[..., None] = lambda *_: setattr(self, "is_flagged", True)
 
     def errors(self) -> np.errstate:
@@ -53,7 +54,7 @@ class Watch:
         if self.is_flagged or not tells(op, how):
             check_finite(op.name, outputs, shapes)
         for output in outputs:
-            self._know(output)
+            self.know(output)
         return outputs
 
     @contextmanager
@@ -63,8 +64,14 @@ class Watch:
         with self.errors():
             yield
 
+    def gradient(self, node: Node, place: int, g: Array) -> None:
+        """Raise NonFiniteError if a gradient that a node made is not finite."""
+        if self.is_flagged or not node.tells:
+            where = f"{node.name} in {node.layer}" if node.layer else node.name
+            check_finite(f"the gradient of {where}", [g], node.shapes, node.line)
+
     def _check_given(self, name: str, array: Array) -> None:
-        if id(versions.owner(array)) in self._known:
+        if self.knows(array):
             return
         bad = _count(array)
         if bad:
@@ -72,19 +79,7 @@ class Watch:
                 f"{name} was given a tensor {array.shape} with {bad} of {array.size} numbers NaN "
                 f"or Inf, at {told(place_of_user())}; no op made them since detect_anomaly() began"
             )
-        self._know(array)
-
-    def _know(self, array: Array) -> None:
-        own = versions.owner(array)
-        key = id(own)
-        if key not in self._known:
-            self._known[key] = ref(own, lambda _: self._known.pop(key, None))
-
-
-def current() -> Watch | None:
-    """The watch in force."""
-    found: Watch | None = watching()
-    return found
+        self.know(array)
 
 
 def tells(op: Op, how: Implementation) -> bool:

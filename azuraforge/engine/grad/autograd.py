@@ -20,6 +20,7 @@ from azuraforge.engine.grad.modes import (
     no_grad,
     nodes_made,
     set_grad_enabled,
+    watching,
 )
 from azuraforge.engine.grad.place import place_of_user
 from azuraforge.engine.ops.implementation import Implementation
@@ -45,7 +46,18 @@ Source = tuple["Node | Tensor", int]  # a node and which of its outputs, or a le
 class Node:
     """One applied op; `sources[i]` is where operand i came from, None if it needs no gradient."""
 
-    __slots__ = ("hooks", "how", "kept", "line", "op", "shapes", "sources", "time", "types")
+    __slots__ = (
+        "hooks",
+        "how",
+        "kept",
+        "layer",
+        "line",
+        "op",
+        "shapes",
+        "sources",
+        "time",
+        "types",
+    )
 
     def __init__(
         self,
@@ -64,6 +76,8 @@ class Node:
         self.hooks: dict[int, Hooks] | None = None  # by output, then by handle
         self.time = versions.now[0]
         self.line = place_of_user()
+        watch = watching()
+        self.layer: str | None = None if watch is None else watch.layer
         row = (
             *op.operands(arrays), *outputs, *attributes,
             *op.operands(self.shapes), *(shape for shape, _ in self.types),

@@ -28,7 +28,7 @@ import numpy as np
 from azuraforge.engine.device import Array
 from azuraforge.engine.grad import versions
 from azuraforge.engine.grad.autograd import Node, source
-from azuraforge.engine.grad.modes import is_grad_enabled, no_grad, nodes_made
+from azuraforge.engine.grad.modes import is_grad_enabled, no_grad, nodes_made, watching
 from azuraforge.engine.grad.place import place_of_user
 from azuraforge.engine.grad.recorded import recorded, tensor_of
 from azuraforge.engine.tensor import Tensor
@@ -151,6 +151,8 @@ class FunctionNode(Node):
         self.hooks = None
         self.time = versions.now[0]
         self.line = place_of_user()
+        watch = watching()
+        self.layer = None if watch is None else watch.layer
         self.kept = tuple(_to_keep(x, inputs, outputs) for x in ctx.saved)
         ctx.saved = ()
         made = nodes_made()

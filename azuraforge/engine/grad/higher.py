@@ -191,14 +191,14 @@ class _RecordedArrivals(Arrivals):
             raise NonFiniteError(
                 f"the gradient of {node.name}, applied at {told(node.line)}: {error}"
             ) from None
-        for target, gx, shape in zip(targets, gradients, node.shapes, strict=True):
+        for i, (target, gx) in enumerate(zip(targets, gradients, strict=True)):
             if target is not None and gx is not None:
-                reached = unbroadcast(as_recorded(gx, like), shape)
+                reached = unbroadcast(as_recorded(gx, like), node.shapes[i])
                 if reached.dtype.kind == "c":
                     reached = reached.conj() if conjugates else reached
                     reached = reached if is_complex(target) else recorded(real(reached))
                 if self.watch is not None:
-                    self.check(node, reached.data)
+                    self.watch.gradient(node, i, reached.data)
                 self.add(target, reached, is_ours=False)
 
     def missing(self, xp: Any, node: Node, shape: Shape, dtype: Any) -> Any:

@@ -11,7 +11,7 @@ _records: ContextVar[bool] = ContextVar("azuraforge_records", default=True)
 _nodes: ContextVar[list[Any] | None] = ContextVar("azuraforge_nodes", default=None)
 nodes_made = _nodes.get  # the list that nodes of the graph are written in, if there is one
 _watch: ContextVar[Any] = ContextVar("azuraforge_watch", default=None)
-watching = _watch.get  # what watches the ops (anomaly.py), if anything does
+watching = _watch.get  # what watches the ops (watch.py), if anything does
 
 
 def is_grad_enabled() -> bool:
@@ -109,9 +109,16 @@ def detect_anomaly() -> Iterator[None]:
 
     So is the line of the program that applied the op, for a gradient too.
     """
-    from azuraforge.engine.grad.anomaly import Watch  # here: it builds on this module
+    from azuraforge.engine.grad.anomaly import Anomalies  # here: it builds on this module
 
-    token = _watch.set(Watch())
+    with watched_by(Anomalies()):
+        yield
+
+
+@contextmanager
+def watched_by(watch: Any) -> Iterator[None]:
+    """Within the block, a Watch (watch.py) is told of all that ops do."""
+    token = _watch.set(watch)
     try:
         yield
     finally:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from azuraforge.engine.device import Array, module_of
-from azuraforge.engine.grad import anomaly
 from azuraforge.engine.grad.autograd import Node, Source
 from azuraforge.engine.grad.modes import no_grad
+from azuraforge.engine.grad.watch import current as watch_in_force
 from azuraforge.engine.ops.op import Shape
 from azuraforge.engine.ops.order import as_given
 from azuraforge.engine.replay import tape
@@ -119,7 +119,7 @@ class Arrivals:
 
     def __init__(self, goal: Goal | None = None) -> None:
         self.goal = goal
-        self.watch = anomaly.current()
+        self.watch = watch_in_force()
         self.sums: dict[Node | Tensor, list[Any]] = {}
         self._ours: set[Source] = set()
 
@@ -221,15 +221,9 @@ class Arrivals:
                 reached = _conjugate(reached) if conjugates else reached
                 reached = reached if is_complex(target) else _real(reached)
             if self.watch is not None:
-                self.check(node, reached)
+                self.watch.gradient(node, i, reached)
             if i not in sums:
                 self.add(target, reached, is_ours=how.fills(i))
-
-    def check(self, node: Node, g: Array) -> None:
-        """Raise NonFiniteError if a gradient that a node made is not finite."""
-        assert self.watch is not None
-        if self.watch.is_flagged or not node.tells:
-            anomaly.check_finite(f"the gradient of {node.name}", [g], node.shapes, node.line)
 
     def missing(self, xp: Any, node: Node, shape: Shape, dtype: Any) -> Any:
         """What stands for the gradient of an output that nothing came back to."""

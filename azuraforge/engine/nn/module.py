@@ -9,6 +9,7 @@ import numpy as np
 
 from azuraforge.engine.device import Array, device_of, put
 from azuraforge.engine.grad.hooks import RemovableHandle
+from azuraforge.engine.grad.modes import watching
 from azuraforge.engine.nn.hooks import ModuleHooks
 from azuraforge.engine.nn.location import locate
 from azuraforge.engine.nn.tree import Buffer, Parameter, Tree
@@ -34,6 +35,9 @@ class Module(Tree):
         raise NotImplementedError(f"{type(self).__name__}.forward is for a subclass to write")
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
+        watch = watching()
+        if watch is not None:
+            watch.enter(self)
         try:
             if self._hooks is None:
                 return self.forward(*inputs, **named)
@@ -41,6 +45,9 @@ class Module(Tree):
         except AzuraForgeError as error:
             locate(error, self)
             raise
+        finally:
+            if watch is not None:
+                watch.leave()
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False

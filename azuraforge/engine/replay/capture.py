@@ -30,6 +30,7 @@ import numpy as np
 from azuraforge.engine import autocast
 from azuraforge.engine.device import Array, Lane, is_array, module_of
 from azuraforge.engine.grad import hooks
+from azuraforge.engine.grad.modes import watching
 from azuraforge.engine.nn.module import Module
 from azuraforge.engine.optim.flat import flat, nested
 from azuraforge.engine.random import Generator
@@ -64,7 +65,7 @@ class Captured:
         return any(plan.is_proven for plan in list(self._plans.values()))
 
     def __call__(self, *inputs: Any) -> Any:
-        if self.reason is not None:
+        if self.reason is not None or watching() is not None:
             return self._step(*inputs)
         key = (
             threads(),

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import azuraforge
+from azuraforge.engine import nn
 from azuraforge.engine.grad.autograd import detect_anomaly, no_grad
 from azuraforge.engine.grad.higher import grad
 from azuraforge.engine.ops import OPS
-from azuraforge.engine.tensor import tensor
+from azuraforge.engine.replay.capture import capture
+from azuraforge.engine.tensor import Tensor, tensor
 from azuraforge.errors import NonFiniteError
 from tests.engine.grad.test_origin import line
 
@@ -81,6 +83,27 @@ def test_a_gradient_names_the_line_of_its_op_recorded_or_not() -> None:
             y, at = x.sqrt(), line()
             with pytest.raises(NonFiniteError, match=rf"gradient of sqrt.*:{at} in test_"):
                 grad(y.sum(), [x], create_graph=create_graph)
+
+
+def test_a_gradient_names_the_layer_that_applied_its_op() -> None:
+    class Root(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.sqrt()
+
+    model, x = nn.Sequential(nn.Identity(), nn.Sequential(Root())), tensor([0.0, 1.0])
+    x.requires_grad_()
+
+    with detect_anomaly(), pytest.raises(NonFiniteError, match=r"^the gradient of sqrt in 1\.0 "):
+        model(x).sum().backward()
+
+
+def test_a_captured_step_is_looked_at_too() -> None:
+    step = capture(lambda x: x.log())
+    for _ in range(4):
+        step(tensor([1.0]))
+
+    with detect_anomaly(), pytest.raises(NonFiniteError, match=r"^log made"):
+        step(tensor([0.0]))
 
 
 def test_without_a_graph_it_is_found_as_well() -> None:
