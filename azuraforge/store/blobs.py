@@ -1,18 +1,34 @@
-"""Bytes kept under the SHA-256 of their content: a blob never changes and never needs a lock."""
+"""Bytes kept under the SHA-256 of their content: a blob never changes, so nobody waits to read."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from azuraforge.errors import DataError, NotFoundError
 from azuraforge.store.home import unusable
 
 NAME = re.compile(r"[0-9a-f]{64}")
+CHUNK_BYTES = 1 << 24  # at once: other threads run between and during the writes
+UNFINISHED = "unfinished-"  # how the names of files begin that a writer has not come to the end of
+
+Part = bytes | bytearray | memoryview
+
+
+class BlobEntry(NamedTuple):
+    """A blob that is kept: its name, its size, and when it was last put, in seconds since 1970."""
+
+    sha256: str
+    size_bytes: int
+    modified_at: float
 
 
 class BlobStore(Protocol):
@@ -22,11 +38,26 @@ class BlobStore(Protocol):
         """Keep the bytes; their SHA-256 in hexadecimal."""
         ...
 
+    def put_parts(self, parts: Sequence[Part]) -> str:
+        """Keep the bytes of all parts, one after the other, as one blob; its SHA-256.
+
+        What is kept already is not kept twice, but counts as put now.
+        """
+        ...
+
     def get(self, sha256: str) -> bytes:
         """The bytes of this SHA-256.
 
         Raises: NotFoundError; DataError if they no longer have it.
         """
+        ...
+
+    def delete(self, sha256: str, *, put_before: float) -> bool:
+        """Let go of a blob last put before this time; False if there is none or it is younger."""
+        ...
+
+    def names(self) -> Iterator[BlobEntry]:
+        """What is kept, in no order, and each blob at most once."""
         ...
 
     def __contains__(self, sha256: object) -> bool: ...
@@ -37,17 +68,29 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.folder = root / "blobs" / "sha256"
 
     def put(self, data: bytes) -> str:
         """Keep the bytes: when this returns they survive a power cut.
 
         Raises: HomeError if they cannot be written; then nothing of them is left behind.
         """
-        sha256 = hashlib.sha256(data).hexdigest()
+        return self.put_parts([data])
+
+    def put_parts(self, parts: Sequence[Part]) -> str:
+        """Keep the bytes of all parts as one blob: when this returns they survive a power cut.
+
+        A blob that is there and whole is not written again, but counts as put now.
+
+        Raises: HomeError if they cannot be written; then nothing of them is left behind.
+        """
+        sha256 = digest(parts)
         path = self._path(sha256)
         try:
             _make_folder(path.parent)
-            _write(path, data)
+            if not (_holds(path, sha256) and _touch(path)):
+                _write(path, parts)
+            _sync_folder(path.parent)  # another process may have renamed it there just now
         except OSError as error:
             raise unusable(self.root, error) from error
         return sha256
@@ -57,37 +100,66 @@ class Blobs:
 
         Raises: NotFoundError; DataError if the file is damaged; HomeError if it cannot be read.
         """
-        if not _is_name(sha256):
-            raise NotFoundError(f"no blob {sha256!r}: a name is 64 characters of 0-9a-f")
-        path = self._path(sha256)
+        path = self._path(checked(sha256))
         try:
             data = path.read_bytes()
         except FileNotFoundError:
             raise NotFoundError(f"no blob {sha256} under {self.root}") from None
         except OSError as error:
             raise unusable(self.root, error) from error
-        found = hashlib.sha256(data).hexdigest()
-        if found != sha256:
-            raise DataError(f"{path} is damaged: its SHA-256 is {found}, and should be {sha256}")
-        return data
+        return intact(data, sha256, str(path))
+
+    def delete(self, sha256: str, *, put_before: float) -> bool:
+        """Let go of a blob last put before this time; False if there is none or it is younger.
+
+        Raises: HomeError if it cannot be deleted.
+        """
+        path = self._path(checked(sha256))
+        try:
+            with _alone(path) as found:
+                if found is None or os.fstat(found).st_mtime >= put_before:
+                    return False
+                path.unlink()
+        except OSError as error:
+            raise unusable(self.root, error) from error
+        return True
+
+    def names(self) -> Iterator[BlobEntry]:
+        """What is kept, in no order, and each blob at most once."""
+        for path in self.folder.glob("??/*"):
+            name = path.parent.name + path.name
+            if not is_name(name):
+                continue
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue  # deleted meanwhile
+            yield BlobEntry(name, found.st_size, found.st_mtime)
 
     def __contains__(self, sha256: object) -> bool:
-        return _is_name(sha256) and self._path(str(sha256)).is_file()
+        return is_name(sha256) and self._path(str(sha256)).is_file()
 
     def _path(self, sha256: str) -> Path:
-        return self.root / "blobs" / "sha256" / sha256[:2] / sha256[2:]
+        return self.folder / sha256[:2] / sha256[2:]
 
 
 class MemoryBlobs:
     """Blobs in memory, for a Trainer that keeps nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._blobs: dict[str, bytes] = {}
+        self._put_at: dict[str, float] = {}
+        self._clock = clock
 
     def put(self, data: bytes) -> str:
         """Keep the bytes until this object goes."""
-        sha256 = hashlib.sha256(data).hexdigest()
-        self._blobs[sha256] = bytes(data)
+        return self.put_parts([data])
+
+    def put_parts(self, parts: Sequence[Part]) -> str:
+        """Keep the bytes of all parts as one blob until this object goes."""
+        sha256 = digest(parts)
+        self._blobs[sha256] = b"".join(parts)
+        self._put_at[sha256] = self._clock()
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -96,22 +168,130 @@ class MemoryBlobs:
             raise NotFoundError(f"no blob {sha256!r} in memory")
         return self._blobs[sha256]
 
+    def delete(self, sha256: str, *, put_before: float) -> bool:
+        """Let go of a blob last put before this time; False if there is none or it is younger."""
+        if self._put_at.get(sha256, put_before) >= put_before:
+            return False
+        del self._blobs[sha256], self._put_at[sha256]
+        return True
+
+    def names(self) -> Iterator[BlobEntry]:
+        """What is kept."""
+        for sha256, data in list(self._blobs.items()):
+            yield BlobEntry(sha256, len(data), self._put_at[sha256])
+
     def __contains__(self, sha256: object) -> bool:
         return sha256 in self._blobs
 
 
-def _is_name(sha256: object) -> bool:
+class DiscardingBlobs:
+    """Blobs of a run that is repeated only to be compared: their names are told, none is kept."""
+
+    def put(self, data: bytes) -> str:
+        """The name of the bytes."""
+        return self.put_parts([data])
+
+    def put_parts(self, parts: Sequence[Part]) -> str:
+        """The name of the bytes of all parts."""
+        return digest(parts)
+
+    def get(self, sha256: str) -> bytes:
+        """Raises: NotFoundError, always."""
+        raise NotFoundError(f"no blob {sha256!r}: this run is repeated without keeping any")
+
+    def delete(self, sha256: str, *, put_before: float) -> bool:
+        """False: nothing is kept."""
+        return False
+
+    def names(self) -> Iterator[BlobEntry]:
+        """Nothing."""
+        return iter(())
+
+    def __contains__(self, sha256: object) -> bool:
+        return False
+
+
+def digest(parts: Iterable[Part]) -> str:
+    """The SHA-256 in hexadecimal of the parts, one after the other."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        hashed.update(part)  # without the GIL, but for the smallest
+    return hashed.hexdigest()
+
+
+def is_name(sha256: object) -> bool:
+    """Whether this is what names of blobs look like."""
     return isinstance(sha256, str) and NAME.fullmatch(sha256) is not None
 
 
-def _write(path: Path, data: bytes) -> None:
-    """The whole file durable under its name, or nothing: written beside it, then renamed."""
-    descriptor, name = tempfile.mkstemp(prefix="unfinished-", dir=path.parent)
+def checked(sha256: str) -> str:
+    """The name itself. Raises: NotFoundError if no blob can be called so."""
+    if not is_name(sha256):
+        raise NotFoundError(f"no blob {sha256!r}: a name is 64 characters of 0-9a-f")
+    return sha256
+
+
+def intact(data: bytes, sha256: str, place: str) -> bytes:
+    """The data itself. Raises: DataError if it is not what was put under this name."""
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise DataError(f"{place} is damaged: its SHA-256 is {found}, and should be {sha256}")
+    return data
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    """Whether the file is there and whole."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except FileNotFoundError:
+        return False
+
+
+def _touch(path: Path) -> bool:
+    """Whether the file is still there, and from now on young."""
+    with _alone(path) as found:
+        if found is not None:
+            os.utime(found)
+        return found is not None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[int | None]:
+    """A descriptor of the file, None where there is none.
+
+    One holder at a time, so that no blob is deleted for its old age just as it is made young.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor if os.fstat(descriptor).st_nlink else None  # deleted while we waited
+    finally:
+        os.close(descriptor)
+
+
+def _chunks(parts: Iterable[Part]) -> Iterator[memoryview]:
+    for part in parts:
+        rest = memoryview(part).cast("B")
+        for begin in range(0, len(rest), CHUNK_BYTES):
+            yield rest[begin : begin + CHUNK_BYTES]
+
+
+def _write(path: Path, parts: Iterable[Part]) -> None:
+    """The whole file durable under its name, or nothing: written beside it, then renamed.
+
+    The folder is the caller's to sync.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
     try:
         try:
-            rest = memoryview(data)
-            while rest:  # one write may take less than it was given, and still succeed
-                rest = rest[os.write(descriptor, rest) :]
+            for rest in _chunks(parts):
+                while rest:  # one write may take less than it was given, and still succeed
+                    rest = rest[os.write(descriptor, rest) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -119,7 +299,6 @@ def _write(path: Path, data: bytes) -> None:
     except BaseException:  # Ctrl-C as well
         os.unlink(name)
         raise
-    _sync_folder(path.parent)
 
 
 def _make_folder(folder: Path) -> None:

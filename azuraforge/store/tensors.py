@@ -7,14 +7,21 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 from azuraforge.errors import DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 METADATA = "azuraforge"  # the one key of the safetensors header's own metadata: JSON text
 RESERVED = "__metadata__"
+# In the order in which safetensors' own writer puts them: the widest first, then by these.
+NAMES = {
+    "uint64": "U64", "int64": "I64", "float64": "F64", "float32": "F32", "uint32": "U32",
+    "int32": "I32", "float16": "F16", "uint16": "U16", "int16": "I16", "int8": "I8",
+    "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
 DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
+ALIGNMENT = 8  # the data begins at a multiple of it; spaces fill the header up
 
 
 def encode(tensors: dict[str, Array], metadata: dict[str, Any]) -> bytes:
@@ -23,15 +30,36 @@ def encode(tensors: dict[str, Array], metadata: dict[str, Any]) -> bytes:
     Raises: DataError naming the array it cannot keep, or the metadata that JSON cannot say (NaN,
         NumPy numbers).
     """
+    return b"".join(parts(tensors, metadata))
+
+
+def parts(tensors: dict[str, Array], metadata: dict[str, Any]) -> list[bytes | memoryview]:
+    """What `encode` gives, in pieces: the header, then the memory of the arrays themselves.
+
+    Nothing is copied, unless an array does not lie in its own order; so the arrays must not change
+    while the parts are read.
+
+    Raises: as `encode`.
+    """
     for name, tensor in tensors.items():
         if tensor.dtype.name not in DTYPES:
             allowed = ", ".join(DTYPES)
             raise DataError(f"tensor {name!r}: cannot keep {tensor.dtype}; allowed: {allowed}")
         if name == RESERVED:
             raise DataError(f"a tensor cannot be named {name!r}: safetensors keeps that name")
-    # safetensors reads memory as it lies and would keep a transposed array in the wrong order.
-    in_order = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-    return save(in_order, {METADATA: _json(metadata)})
+    rank = list(NAMES).index
+    order = sorted(tensors, key=lambda name: (rank(tensors[name].dtype.name), name))
+    header: dict[str, Any] = {RESERVED: {METADATA: _json(metadata)}}
+    end = 0
+    for name in order:
+        tensor = tensors[name]
+        begin, end = end, end + tensor.nbytes
+        header[name] = {
+            "dtype": NAMES[tensor.dtype.name],
+            "shape": tensor.shape,
+            "data_offsets": (begin, end),
+        }
+    return [_header(header), *(_memory(tensors[name]) for name in order)]
 
 
 def decode(data: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -49,6 +77,23 @@ def decode(data: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"these {len(data)} bytes are not safetensors ({reason})") from error
     return tensors, metadata
+
+
+def _header(fields: dict[str, Any]) -> bytes:
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"a tensor's name is not text that UTF-8 can say: {error}") from error
+    data += b" " * (-len(data) % ALIGNMENT)
+    return len(data).to_bytes(8, "little") + data
+
+
+def _memory(tensor: Array) -> memoryview:
+    """The bytes of the array in its own order, little end first."""
+    little = tensor.dtype.newbyteorder("<")
+    in_order = np.asarray(tensor, order="C").astype(little, copy=False)
+    return in_order.reshape(-1).view(np.uint8).data
 
 
 def _json(metadata: dict[str, Any]) -> str:

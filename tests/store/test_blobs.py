@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import array
+import fcntl
 import hashlib
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azuraforge.errors import DataError, HomeError, NotFoundError
-from azuraforge.store.blobs import Blobs, BlobStore, MemoryBlobs
+from azuraforge.store.blobs import Blobs, BlobStore, DiscardingBlobs, MemoryBlobs
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -53,6 +59,119 @@ def test_the_same_bytes_twice_are_one_blob(tmp_path):
     blobs.put(b"abc")
 
     assert len(files_in(tmp_path)) == 1
+
+
+@given(pieces=st.lists(st.binary(max_size=300), max_size=5))
+def test_parts_are_kept_as_the_bytes_they_make_together(tmp_path_factory, pieces):
+    whole = b"".join(pieces)
+
+    for blobs in (Blobs(tmp_path_factory.getbasetemp()), MemoryBlobs()):
+        name = blobs.put_parts([memoryview(piece) for piece in pieces])
+
+        assert name == hashlib.sha256(whole).hexdigest() == DiscardingBlobs().put_parts(pieces)
+        assert blobs.get(name) == whole
+
+
+def test_a_part_larger_than_a_write_and_of_wide_elements_is_kept_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("azuraforge.store.blobs.CHUNK_BYTES", 7)
+    wide = array.array("d", range(5))
+
+    name = Blobs(tmp_path).put_parts([memoryview(wide), b"end"])
+
+    assert Blobs(tmp_path).get(name) == wide.tobytes() + b"end"
+
+
+def test_what_is_there_already_is_not_written_again_but_young_again(tmp_path, monkeypatch):
+    blobs = Blobs(tmp_path)
+    blobs.put(b"abc")
+    path = tmp_path / "blobs/sha256" / ABC[:2] / ABC[2:]
+    os.utime(path, (1000, 1000))
+    inode = path.stat().st_ino
+
+    blobs.put_parts([b"a", b"bc"])
+
+    assert path.stat().st_ino == inode
+    assert path.stat().st_mtime > 1000
+
+
+@pytest.mark.parametrize("there", [b"", b"ab", b"abd", b"abcd"])
+def test_what_is_there_cut_short_grown_or_changed_is_written_again(tmp_path, there):
+    blobs = Blobs(tmp_path)
+    blobs.put(b"abc")
+    (tmp_path / "blobs/sha256" / ABC[:2] / ABC[2:]).write_bytes(there)
+
+    blobs.put(b"abc")
+
+    assert blobs.get(ABC) == b"abc"
+
+
+def test_names_tell_each_blob_with_its_size_and_the_time_it_was_put(blobs):
+    before = time.time()
+    blobs.put(b"abc")
+    blobs.put(b"")
+
+    told = {entry.sha256: entry for entry in blobs.names()}
+
+    assert {name: entry.size_bytes for name, entry in told.items()} == {ABC: 3, EMPTY: 0}
+    # Files are dated by a coarser clock than ours.
+    assert all(before - 1 <= entry.modified_at <= time.time() + 1 for entry in told.values())
+
+
+def test_names_pass_over_what_is_no_blob(tmp_path):
+    blobs = Blobs(tmp_path)
+    blobs.put(b"abc")
+    (tmp_path / "blobs/sha256" / ABC[:2] / "unfinished-xyz").write_bytes(b"a")
+    (tmp_path / "blobs/sha256/note").write_bytes(b"a")
+
+    assert [entry.sha256 for entry in blobs.names()] == [ABC]
+
+
+def test_a_home_without_blobs_has_no_names(tmp_path):
+    assert list(Blobs(tmp_path).names()) == []
+    assert list(DiscardingBlobs().names()) == []
+
+
+def test_a_blob_is_deleted_if_it_was_put_before_the_time_told(blobs):
+    blobs.put(b"abc")
+    put_at = next(blobs.names()).modified_at
+
+    assert not blobs.delete(ABC, put_before=put_at)
+    assert blobs.get(ABC) == b"abc"
+    assert blobs.delete(ABC, put_before=put_at + 1)
+    assert ABC not in blobs
+    assert not blobs.delete(ABC, put_before=put_at + 1)
+
+
+def test_a_blob_made_young_while_its_deleter_waits_stays(tmp_path):
+    blobs = Blobs(tmp_path)
+    blobs.put(b"abc")
+    path = tmp_path / "blobs/sha256" / ABC[:2] / ABC[2:]
+    os.utime(path, (1000, 1000))
+
+    with path.open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with ThreadPoolExecutor() as pool:
+            deleted = pool.submit(blobs.delete, ABC, put_before=2000)
+            os.utime(path, (3000, 3000))
+            fcntl.flock(held, fcntl.LOCK_UN)
+
+    assert not deleted.result()
+    assert blobs.get(ABC) == b"abc"
+
+
+def test_putting_what_is_deleted_at_that_very_moment_writes_it_again(tmp_path, monkeypatch):
+    blobs = Blobs(tmp_path)
+    blobs.put(b"abc")
+    flock = fcntl.flock
+
+    def deleted_while_waiting(descriptor: int, operation: int) -> None:
+        (tmp_path / "blobs/sha256" / ABC[:2] / ABC[2:]).unlink(missing_ok=True)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", deleted_while_waiting)
+    blobs.put(b"abc")
+
+    assert blobs.get(ABC) == b"abc"
 
 
 def test_an_unknown_blob_is_not_found(blobs):

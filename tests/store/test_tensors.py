@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save
 
 from azuraforge.errors import DataError
-from azuraforge.store.tensors import DTYPES, decode, encode
+from azuraforge.store.tensors import DTYPES, decode, encode, parts
 
 arrays = hnp.arrays(
     st.sampled_from([np.dtype(name) for name in DTYPES]),
@@ -37,6 +39,30 @@ def test_arrays_and_metadata_come_back_bit_for_bit(tensors, metadata):
         assert found[name].dtype == tensor.dtype
         assert found[name].shape == tensor.shape
         assert found[name].tobytes() == tensor.tobytes()
+
+
+@given(
+    tensors=st.dictionaries(names, arrays, max_size=6),
+    metadata=st.dictionaries(st.text(), values, max_size=2),
+)
+def test_parts_are_byte_for_byte_what_safetensors_writes(tensors, metadata):
+    own = save(tensors, {"azuraforge": json.dumps(metadata, sort_keys=True)})
+
+    assert b"".join(parts(tensors, metadata)) == own
+
+
+def test_parts_are_the_memory_of_the_arrays_themselves():
+    weight = np.zeros((2, 3), np.float32)
+
+    _, part = parts({"weight": weight}, {})
+    weight[1, 2] = 1
+
+    assert bytes(part) == weight.tobytes()
+
+
+def test_a_name_that_no_text_can_say_is_refused():
+    with pytest.raises(DataError, match="UTF-8"):
+        encode({"\ud800": np.zeros(2)}, {})
 
 
 @pytest.mark.parametrize(
