@@ -19,26 +19,83 @@ from azuraforge.errors import ConfigError, FieldProblem
 C = TypeVar("C", bound=Struct)
 
 
+LIVE = {"live": True}  # Meta's `extra` for what `set` may change while a run is on
+
+
 class OptimizerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which optimizer, and its settings, with PyTorch's names."""
 
-    name: Annotated[Literal["adam", "sgd"], Meta(description="update rule")] = "adam"
-    lr: Annotated[float, Meta(gt=0, le=100, description="learning rate")] = 1e-3
-    momentum: Annotated[float, Meta(ge=0, lt=1, description="momentum of sgd")] = 0.0
-    weight_decay: Annotated[float, Meta(ge=0, le=1, description="L2 penalty")] = 0.0
+    name: Annotated[Literal["adam", "adamw", "sgd"], Meta(description="update rule")] = "adam"
+    lr: Annotated[float, Meta(gt=0, le=100, description="learning rate", extra=LIVE)] = 1e-3
+    momentum: Annotated[float, Meta(ge=0, lt=1, description="momentum of sgd", extra=LIVE)] = 0.0
+    weight_decay: Annotated[
+        float,
+        Meta(ge=0, le=1, description="L2 penalty; adamw: decay by itself", extra=LIVE),
+    ] = 0.0
+
+
+class ScheduleConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The learning rate over the run: optim.lr times a factor of the step."""
+
+    name: Annotated[
+        Literal["constant", "linear", "cosine", "step", "exponential", "plateau"],
+        Meta(description="how the factor falls; plateau: when epochs bring no improvement"),
+    ] = "constant"
+    warmup_steps: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="first steps, with a factor that rises to 1")
+    ] = 0
+    min_factor: Annotated[float, Meta(ge=0, le=1, description="the factor never falls below")] = 0.0
+    gamma: Annotated[
+        float, Meta(gt=0, le=1, description="step, exponential, plateau: one fall multiplies by")
+    ] = 0.1
+    step_size: Annotated[
+        int, Meta(ge=1, le=1_000_000_000, description="step, exponential: steps from fall to fall")
+    ] = 1000
+    patience: Annotated[
+        int, Meta(ge=0, le=100_000, description="plateau: epochs borne without an improvement")
+    ] = 5
 
 
 class TrainingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long and in what portions to train."""
+    """How long and in what portions to train, and what watches over it."""
 
-    epochs: Annotated[int, Meta(ge=1, le=100_000, description="passes over the training set")] = 10
-    batch_size: Annotated[int, Meta(ge=1, le=1_000_000, description="samples per step")] = 64
+    epochs: Annotated[
+        int, Meta(ge=1, le=100_000, description="passes over the training set", extra=LIVE)
+    ] = 10
+    batch_size: Annotated[int, Meta(ge=1, le=1_000_000, description="samples per batch")] = 64
+    accumulate: Annotated[int, Meta(ge=1, le=100_000, description="batches per step")] = 1
+    clip_norm: (
+        Annotated[float, Meta(gt=0, description="largest norm of all gradients", extra=LIVE)] | None
+    ) = None
+    ema: (
+        Annotated[float, Meta(ge=0, lt=1, description="decay of the averaged weights, if any")]
+        | None
+    ) = None
+    patience: (
+        Annotated[
+            int,
+            Meta(ge=1, le=100_000, description="epochs without an improvement to end", extra=LIVE),
+        ]
+        | None
+    ) = None
+    min_delta: Annotated[float, Meta(ge=0, description="least improvement to count")] = 0.0
+    on_nan: Annotated[
+        Literal["fail", "rollback"],
+        Meta(description="on NaN: end, or go back to a checkpoint with half the learning rate"),
+    ] = "fail"
+    validate_every: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="steps between validations in an epoch")
+    ] = 0
+    statistics_every: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="steps between layer statistics", extra=LIVE)
+    ] = 0
 
 
 class PluginConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The part of a config that the Trainer reads; a plugin's config extends it."""
 
     optim: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
     training: TrainingConfig = TrainingConfig()
 
 
@@ -56,6 +113,7 @@ class ConfigField(Struct, frozen=True, kw_only=True, omit_defaults=True):
     choices: list[Any] = []
     description: str = ""
     allowed: str = ""  # in words: "a number > 0 and <= 100"
+    live: bool = False  # may be changed while a run is on
 
 
 def fields_of(config: type[Struct]) -> list[ConfigField]:
@@ -137,6 +195,7 @@ def _describe(path: str, hint: Any, plain: Any, meta: Meta | None, default: Any)
         choices=choices,
         description=(meta.description or "") if meta else "",
         allowed=_allowed(kind, choices, meta) + (" or none" if optional else ""),
+        live=bool(meta and meta.extra and meta.extra.get("live")),
     )
 
 

@@ -14,6 +14,7 @@ from azuraforge.schema.config import (
     ConfigField,
     OptimizerConfig,
     PluginConfig,
+    ScheduleConfig,
     TrainingConfig,
     configure,
     fields_of,
@@ -51,13 +52,23 @@ configs = st.builds(
     SampleConfig,
     optim=st.builds(
         OptimizerConfig,
-        name=st.sampled_from(["adam", "sgd"]),
+        name=st.sampled_from(["adam", "adamw", "sgd"]),
         lr=st.floats(0, 100, exclude_min=True),
         momentum=unit,
         weight_decay=unit,
     ),
     training=st.builds(
-        TrainingConfig, epochs=st.integers(1, 100_000), batch_size=st.integers(1, 1_000_000)
+        TrainingConfig,
+        epochs=st.integers(1, 100_000),
+        batch_size=st.integers(1, 1_000_000),
+        clip_norm=st.none() | st.floats(0, 1e30, exclude_min=True),
+        patience=st.none() | st.integers(1, 100_000),
+        on_nan=st.sampled_from(["fail", "rollback"]),
+    ),
+    schedule=st.builds(
+        ScheduleConfig,
+        name=st.sampled_from(["constant", "linear", "cosine", "step", "exponential", "plateau"]),
+        min_factor=st.floats(0, 1),
     ),
     layer=st.builds(LayerConfig, width=st.integers(1, 512), kernel=st.sampled_from([3, 5])),
     scale=st.floats(allow_nan=False, allow_infinity=False),
@@ -172,7 +183,7 @@ def test_a_problem_names_the_path_the_value_and_what_is_allowed(bad):
     ("path", "allowed"),
     [
         ("optim.lr", "a number > 0 and <= 100"),
-        ("optim.name", "one of adam, sgd"),
+        ("optim.name", "one of adam, adamw, sgd"),
         ("training.epochs", "a whole number >= 1 and <= 100000"),
         ("layer.kernel", "one of 3, 5"),
         ("limit", "a whole number >= 1 or none"),
@@ -227,7 +238,12 @@ def test_fields_come_in_the_order_declared_with_the_defaults_of_this_config():
 
     assert list(fields) == [
         *("optim.name", "optim.lr", "optim.momentum", "optim.weight_decay"),
-        *("training.epochs", "training.batch_size", "layer.width", "layer.kernel"),
+        *("schedule.name", "schedule.warmup_steps", "schedule.min_factor", "schedule.gamma"),
+        *("schedule.step_size", "schedule.patience"),
+        *("training.epochs", "training.batch_size", "training.accumulate", "training.clip_norm"),
+        *("training.ema", "training.patience", "training.min_delta", "training.on_nan"),
+        *("training.validate_every", "training.statistics_every"),
+        *("layer.width", "layer.kernel"),
         *("scale", "limit", "note", "shuffle", "columns"),
     ]
     assert fields["optim.lr"].default == 0.1
@@ -235,6 +251,20 @@ def test_fields_come_in_the_order_declared_with_the_defaults_of_this_config():
     assert (fields["layer.kernel"].kind, fields["layer.kernel"].choices) == ("choice", [3, 5])
     assert (fields["limit"].kind, fields["limit"].optional) == ("int", True)
     assert fields["columns"].kind == "json"
+
+
+def test_what_may_be_set_while_a_run_is_on_is_marked_live():
+    class LiveConfig(PluginConfig, frozen=True, kw_only=True):
+        noise: Annotated[float, Meta(ge=0, extra={"live": True})] | None = None
+        seed: Annotated[int, Meta(ge=0, extra={"unit": "bits"})] = 0
+
+    live = {field.path for field in fields_of(LiveConfig) if field.live}
+
+    assert live == {
+        *("optim.lr", "optim.momentum", "optim.weight_decay"),
+        *("training.epochs", "training.clip_norm", "training.patience"),
+        *("training.statistics_every", "noise"),
+    }
 
 
 def test_fields_cross_to_another_process_as_json():

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
-from azuraforge.schema.config import OptimizerConfig, PluginConfig, TrainingConfig
+from azuraforge.schema.config import LIVE, OptimizerConfig, PluginConfig, TrainingConfig
 
 EPOCHS = {"digits": 50, "mnist": 5}  # 1,258 images need more passes than 55,000
 
@@ -41,6 +41,7 @@ class ImagesTrainingConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unk
             ge=0,
             le=100_000,
             description="passes over the training set; 0: 50 for digits, 5 for mnist",
+            extra=LIVE,
         ),
     ] = 0
 

@@ -77,11 +77,16 @@ async def test_the_form_has_a_control_of_the_kind_of_each_field(app, plugins, sh
 
     assert controls == {
         "optim.name": Select, "optim.lr": Input, "optim.momentum": Input,
-        "optim.weight_decay": Input, "training.epochs": Input, "training.batch_size": Input,
+        "optim.weight_decay": Input, "schedule.name": Select, "schedule.warmup_steps": Input,
+        "schedule.min_factor": Input, "schedule.gamma": Input, "schedule.step_size": Input,
+        "schedule.patience": Input, "training.epochs": Input, "training.batch_size": Input,
+        "training.accumulate": Input, "training.clip_norm": Input, "training.ema": Input,
+        "training.patience": Input, "training.min_delta": Input, "training.on_nan": Select,
+        "training.validate_every": Input, "training.statistics_every": Input,
         "data.name": Select, "data.augment": Switch, "data.share": Input, "note": Input,
         "--seed": Input, "--device": Select,
     }  # fmt: skip
-    assert groups == ["optim", "training", "data", "general", "run"]
+    assert groups == ["optim", "schedule", "training", "data", "general", "run"]
 
 
 async def test_the_command_holds_what_was_changed_and_the_run_gets_it(
