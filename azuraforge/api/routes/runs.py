@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
@@ -16,6 +16,8 @@ from azuraforge.api.problems import problems
 from azuraforge.schema.events import JournalEntry, Telemetry
 from azuraforge.schema.records import ENDED, RunRecord, StopRequest
 from azuraforge.schema.specs import RunSpec
+
+FOLLOWED: Any = JournalEntry | Telemetry  # Any: where pydantic is, ResponseSpec names no unions
 
 
 @get("/v1/runs", responses=problems(400, 404, 503))
@@ -61,7 +63,7 @@ async def stop_run(
     "/v1/runs/{run:str}/events",
     responses={
         200: ResponseSpec(
-            JournalEntry | Telemetry,
+            FOLLOWED,
             description="Server-sent events. The data of a message is a journal entry, its number "
             "the id, its tag the name; or telemetry, without an id. `end` comes after the last.",
             media_type="text/event-stream",
