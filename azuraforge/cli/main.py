@@ -30,6 +30,7 @@ COMMANDS = {  # each is a module of this package with declare(parser) and run(ar
     "serve": "serve runs and models over HTTP",
     "tui": "watch and start runs in the terminal",
     "doctor": "say what works on this machine, and what to do about what does not",
+    "chaos": "do to runs on this machine what machines do to them; see that nothing is lost",
 }
 EXTRAS = {  # what a sub-command may find missing, and the extra that brings it
     "alembic": "store",

@@ -28,7 +28,7 @@ GUARDED = """
     sklearn torch pytest onnx
     azuraforge.engine azuraforge.schema azuraforge.plugin azuraforge.store azuraforge.actors
     azuraforge.attributions azuraforge.interop azuraforge.client azuraforge.api azuraforge.cli
-    azuraforge_tui
+    azuraforge.chaos azuraforge_tui
 """.split()
 
 
@@ -89,6 +89,7 @@ LAYERS = [
         )
         for plugin in PLUGINS
     ),
+    Layer("azuraforge.chaos", modules_load=f"azuraforge.actors {ACTORS}"),
     Layer("azuraforge.cli", modules_load=f"azuraforge.actors {ACTORS}"),
 ]
 

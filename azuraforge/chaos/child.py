@@ -1,0 +1,99 @@
+"""Processes that do one piece of work, tell how far they are, and can be killed anywhere in it.
+
+They are forked from a server that has imported what the work needs, so that one costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from azuraforge.chaos.row import Case
+
+PRELOADED = ["azuraforge.chaos.work", "azuraforge.actors.local"]
+PR_SET_PDEATHSIG = 1
+PATIENCE_S = 120.0  # for a child that says nothing: then the row fails
+
+Tell = Callable[[object], None]
+Work = Callable[..., None]  # work(tell, *arguments): a function of a module, which pickle can name
+
+
+class Child:
+    """A process that does `work(tell, *arguments)` once it is let."""
+
+    def __init__(self, case: Case, work: Work, *arguments: object) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        self._ours, theirs = context.Pipe()
+        self.log = case.folder / "child.log"
+        self._process = context.Process(
+            target=_live, args=(theirs, str(self.log), work, arguments), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        case.undo.callback(self.kill)
+        self.hear()  # it is there, and waits
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    @property
+    def exit_status(self) -> int | None:
+        """Its status, below zero the signal it died of; None while it lives."""
+        return self._process.exitcode
+
+    def begin(self) -> None:
+        """Let it do its work."""
+        self._ours.send(None)
+
+    def hear(self, timeout_s: float = PATIENCE_S) -> Any:
+        """What it tells next; EOFError when it has ended. Raises: TimeoutError."""
+        try:
+            if not self._ours.poll(timeout_s):
+                raise TimeoutError(f"a process of this row said nothing for {timeout_s:g} s")
+            return self._ours.recv()
+        except ConnectionResetError:
+            raise EOFError from None
+
+    def has_told(self, timeout_s: float = 0.0) -> bool:
+        """Whether there is something to hear, the end included."""
+        return self._ours.poll(timeout_s)
+
+    def told(self) -> Iterator[Any]:
+        """Everything it tells until its end."""
+        try:
+            while True:
+                yield self.hear()
+        except EOFError:
+            self._process.join()
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it, unless it has ended."""
+        self._process.kill()
+        self._process.join()
+
+    def last_words(self) -> str:
+        """The end of what it printed, for a message about its death."""
+        text = self.log.read_text(errors="replace").strip() if self.log.exists() else ""
+        return text.rpartition("\n")[2]
+
+
+def _live(connection: Connection, log: str, work: Work, arguments: tuple[object, ...]) -> None:
+    if os.uname().sysname == "Linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # never outlive the row
+    descriptor = os.open(Path(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    connection.send(None)
+    connection.recv()
+    work(connection.send, *arguments)

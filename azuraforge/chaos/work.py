@@ -1,0 +1,42 @@
+"""What a child of a row does: work that tells each thing the moment it is acknowledged."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from azuraforge.actors.registry import Registry
+from azuraforge.chaos import journal
+from azuraforge.chaos.child import Tell
+from azuraforge.store.blobs import Blobs
+
+
+def put(tell: Tell, home: Path, seed: int, count: int, size: int) -> None:
+    """Keep blobs of `size` random bytes; tells the name of each once it is kept."""
+    blobs = Blobs(home)
+    for number in range(count):
+        tell(blobs.put(content(seed + number, size)))
+
+
+def content(seed: int, size: int) -> bytes:
+    """The bytes of the blob of this seed."""
+    return random.Random(seed).randbytes(size)
+
+
+def append(tell: Tell, home: Path, run: str, first_seq: int, count: int, batch: int) -> None:
+    """Append `count` events in batches; tells the number up to which they are durable."""
+    registry = Registry(home)
+    for seq in range(first_seq, first_seq + count, batch):
+        tell(registry.append(run, seq, journal.events(seq, batch)).durable_seq)
+    registry.close()
+
+
+def register(tell: Tell, home: Path, count: int) -> None:
+    """Runs that begin and finish with a model; tells the id of each."""
+    home.mkdir(exist_ok=True)
+    registry = Registry(home)
+    for _ in range(count):
+        run = registry.create_run(journal.SPEC).id
+        registry.append(run, 1, [*journal.events(1, 2), journal.finished(1)])
+        tell(run)
+    registry.close()

@@ -1,0 +1,33 @@
+"""The rows that need a Registry and blobs alone, as `azuraforge chaos` runs them."""
+
+from __future__ import annotations
+
+import pytest
+
+FEW = {
+    "bits-blob": 30,
+    "calls-checkpoint": 8,
+    "calls-journal": 8,
+    "power-journal": 2,
+    "power-checkpoint": 2,
+    "power-registry": 2,
+}
+MANY = {
+    "bits-blob": 1000,
+    "calls-checkpoint": 60,
+    "calls-journal": 300,
+    "power-journal": 100,
+    "power-checkpoint": 100,
+    "power-registry": 100,
+}
+
+
+@pytest.mark.parametrize(("row", "times"), FEW.items())
+def test_a_promise_holds_a_few_times(hold, row, times):
+    hold(row, times)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("row", "times"), MANY.items())
+def test_a_promise_holds_every_time(hold, row, times):
+    hold(row, times)
