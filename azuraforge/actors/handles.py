@@ -7,11 +7,10 @@ unchanged in both.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol, Self
 
-from azuraforge.schema.events import LAST_EVENTS, Event, JournalEntry, Telemetry
+from azuraforge.schema.events import LAST_EVENTS, Event, JournalEntry, News, Telemetry
 from azuraforge.schema.records import (
     ENDED,
     Ack,
@@ -23,6 +22,9 @@ from azuraforge.schema.records import (
     StudyRecord,
 )
 from azuraforge.schema.specs import RunSpec, StudySpec
+
+PAGE = 1000  # entries read from the store at once
+LOOK_S = (0.1, 2.0)  # how long to wait for the hub before the store is looked at; at most
 
 
 class RegistryHandle(Protocol):
@@ -60,6 +62,20 @@ class RegistryHandle(Protocol):
 
     async def events(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalEntry]:
         """Journal entries with seq > after, in order. Raises: NotFoundError."""
+        ...
+
+    async def poll(
+        self,
+        run: str,
+        after: int = 0,
+        limit: int = 1000,
+        timeout_s: float = 10.0,
+        telemetries: int = -1,
+    ) -> News:
+        """What the hub was told of a run (its whole id) after the entry `after`, once it is there.
+
+        Empty News: nothing came, or the hub knows less than the store, which is to be read then.
+        """
         ...
 
     async def models(self) -> list[ModelVersion]:
@@ -131,25 +147,47 @@ class Handles(Protocol):
 
 
 async def follow(
-    registry: RegistryHandle, run: str, after: int = 0, *, poll_s: float = 0.05
+    registry: RegistryHandle, run: str, after: int = 0
 ) -> AsyncGenerator[JournalEntry | Telemetry, None]:
     """The run's journal from `after` on as it grows, telemetry between; ends with its last event.
 
+    What lies behind is read from the store, what happens now comes from the hub. Another process
+    that writes the run does not tell our hub: then the store is looked at, the less often the
+    longer nothing happens.
+
     Raises: NotFoundError.
     """
+    run = (await registry.run(run)).id
     told: Telemetry | None = None
+    telemetries, pause_s = -1, LOOK_S[0]
     while True:
-        entries = await registry.events(run, after)
-        for entry in entries:
-            after = entry.seq
-            yield entry
-            if isinstance(entry.event, LAST_EVENTS):
-                return
+        entries = await registry.events(run, after, PAGE)
+        while entries:
+            pause_s = LOOK_S[0]
+            for entry in entries:
+                after = entry.seq
+                yield entry
+                if isinstance(entry.event, LAST_EVENTS):
+                    return
+            is_more = len(entries) == PAGE  # less: the hub has what is new since
+            entries = await registry.events(run, after, PAGE) if is_more else []
         record = await registry.run(run)
         if record.telemetry is not None and record.telemetry != told:
             told = record.telemetry
             yield told
         if record.state in ENDED and record.last_seq <= after:
-            return  # asked to follow a run from its end on
-        if not entries:
-            await asyncio.sleep(poll_s)
+            return  # followed from its end on, or given up, which no event says
+        while news := await registry.poll(run, after, timeout_s=pause_s, telemetries=telemetries):
+            telemetries, pause_s = news.telemetries, LOOK_S[1]
+            if news.telemetry is not None and news.telemetry != told:
+                told = news.telemetry
+                yield told
+            if news.gap is not None:
+                break  # the store has those, and what follows them
+            for entry in news.entries:
+                after = entry.seq
+                yield entry
+                if isinstance(entry.event, LAST_EVENTS):
+                    return
+        else:
+            pause_s = min(2 * pause_s, LOOK_S[1])

@@ -1,4 +1,4 @@
-"""The runtime in this process: one thread writes, one trains run after run, one predicts."""
+"""The runtime in this process: a thread each to write, to read, to train run by run, to predict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import cast
 
+from azuraforge.actors.door import Door
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle
+from azuraforge.actors.hub import Hub
 from azuraforge.actors.predictor import PredictorOnDemand
 from azuraforge.actors.registry import Registry
 from azuraforge.actors.runtime import Runtime
@@ -28,11 +30,14 @@ class Local(Runtime):
 
     def __init__(self, home: Path) -> None:
         self._blobs = Blobs(home)
-        self._core = Registry(home)
+        hub = Hub()
+        self._core = Registry(home, hub=hub)
         self._writer = Worker("azuraforge-registry")
+        self._reader = Worker("azuraforge-reader")
         self._trainer = Worker("azuraforge-trainer")
         self._predictor = Worker("azuraforge-predictor")
-        self.registry = cast(RegistryHandle, Awaitable(self._core, self._writer))
+        writer, reader = (Awaitable(self._core, thread) for thread in (self._writer, self._reader))
+        self.registry = cast(RegistryHandle, Door(writer, reader, hub))
         super().__init__(Blocking(self._core, self._writer))
 
     def cores(self) -> int:
@@ -48,5 +53,6 @@ class Local(Runtime):
     def shut_down(self) -> None:
         self._trainer.close()
         self._predictor.close()
+        self._reader.close()
         self._writer.close()
         self._core.close()

@@ -1,8 +1,10 @@
 """The runtime on Ray; the only importer of it.
 
-One Registry actor per home (sync and single-threaded: only those keep the order of calls), one
-Trainer actor per run, one Predictor actor per model version. Where no cluster is given, one is
-started on this machine: with token authentication, no dashboard, a bounded object store.
+One Registry actor per home (sync and single-threaded: only those keep the order of calls), one hub
+for its readers (asynchronous: each waits there without holding anybody up), one Trainer actor per
+run, one Predictor actor per model version. The store is read by the process that wants to know.
+Where no cluster is given, one is started on this machine: with token authentication, no dashboard,
+a bounded object store.
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from azuraforge.actors.door import READS, Door
+
 NAMESPACE = "azuraforge"
 OBJECT_STORE_BYTES = 300 * 1024 * 1024  # models and data travel as blobs, not as Ray objects
 PROBE_S = 5.0
+MOST_READERS = 10_000  # that wait at the hub at a time
 RETRIES = 3  # of calls that may safely be made twice, while a lost actor is started anew
-IDEMPOTENT = frozenset({"append", "report", "run", "runs", "events", "models", "model", "predict"})
+IDEMPOTENT = frozenset({"append", "report", "poll", "predict", *READS})
 
 # Ray reads these when it is imported; what the user has set stays.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
@@ -40,12 +45,14 @@ import ray  # noqa: E402
 from ray.exceptions import RayActorError, RayError, RayTaskError  # noqa: E402
 
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle  # noqa: E402
+from azuraforge.actors.hub import Hub  # noqa: E402
 from azuraforge.actors.predictor import PredictorOnDemand  # noqa: E402
 from azuraforge.actors.registry import Registry  # noqa: E402
 from azuraforge.actors.runtime import Runtime  # noqa: E402
 from azuraforge.actors.training import train_here  # noqa: E402
-from azuraforge.actors.worker import result_of  # noqa: E402
+from azuraforge.actors.worker import Awaitable, Worker, result_of  # noqa: E402
 from azuraforge.errors import DeviceError, RunError, ServiceError  # noqa: E402
+from azuraforge.schema.events import JournalEntry, Telemetry  # noqa: E402
 from azuraforge.schema.records import ModelVersion  # noqa: E402
 from azuraforge.schema.specs import RunSpec  # noqa: E402
 from azuraforge.store.blobs import Blobs  # noqa: E402
@@ -62,24 +69,16 @@ class OnRay(Runtime):
     runtime = "ray"
 
     def __init__(self, home: Path) -> None:
-        Registry(home).close()  # an unusable home is told here, before Ray takes its seconds
+        self._store = Registry(home)  # an unusable home is told here, before Ray takes its seconds
         self._home = home
         self._trainers: dict[str, Any] = {}
         self._owns_cluster = _join_or_start(home)
-        name = f"registry-{hashlib.sha256(str(home).encode()).hexdigest()[:16]}"
-        self._registry = (
-            ray.remote(Registry)
-            .options(
-                name=name,
-                namespace=NAMESPACE,
-                get_if_exists=True,
-                lifetime="detached",
-                num_cpus=0,
-                max_restarts=-1,
-            )
-            .remote(home)
-        )
-        self.registry = cast(RegistryHandle, Remote(self._registry))
+        self._hub = _detached(Hub, home, max_concurrency=MOST_READERS).remote()
+        self._registry = _detached(Registry, home).remote(home, hub=_Push(self._hub))
+        self._reader = Worker("azuraforge-reader")
+        reader = Awaitable(self._store, self._reader)
+        door = Door(Remote(self._registry), reader, Remote(self._hub))
+        self.registry = cast(RegistryHandle, door)
         super().__init__(BlockingRemote(self._registry))
 
     def cores(self) -> int:
@@ -108,6 +107,8 @@ class OnRay(Runtime):
         return cast(PredictorHandle, Remote(predictor.remote(version, Blobs(self._home))))
 
     def shut_down(self) -> None:
+        self._reader.close()
+        self._store.close()
         if self._owns_cluster:
             ray.shutdown()
 
@@ -144,11 +145,38 @@ class BlockingRemote:
         return call
 
 
+class _Push:
+    """The hub as the Registry's actor sees it: it is told, and not waited for."""
+
+    def __init__(self, hub: Any) -> None:
+        self._hub = hub
+
+    def publish(self, entries: Mapping[str, Sequence[JournalEntry]]) -> None:
+        self._hub.publish.remote(entries)
+
+    def report(self, run: str, telemetry: Telemetry) -> None:
+        self._hub.report.remote(run, telemetry)
+
+
 class _TrainerActor:
     """A process of its own for one run."""
 
     def train(self, registry: Any, home: Path, run: str, spec: RunSpec) -> None:
         train_here(BlockingRemote(registry), Blobs(home), run, spec)
+
+
+def _detached(kind: type, home: Path, **more: Any) -> Any:
+    """An actor of this kind, one per home, which outlives whoever started it."""
+    name = f"{kind.__name__.lower()}-{hashlib.sha256(str(home).encode()).hexdigest()[:16]}"
+    return ray.remote(kind).options(
+        name=name,
+        namespace=NAMESPACE,
+        get_if_exists=True,
+        lifetime="detached",
+        num_cpus=0,
+        max_restarts=-1,
+        **more,
+    )
 
 
 def _called(actor: Any, name: str, args: Any, kwargs: Any) -> Any:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import structs
 
 from azuraforge.actors.folding import folded
+from azuraforge.actors.hub import Hub, Listener
 from azuraforge.errors import AzuraForgeError, ConfigError, NotFoundError, RefusedError
 from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import Event, JournalEntry, RunFinished, RunStopped, Telemetry
@@ -42,6 +43,8 @@ def new_run_id() -> str:
 class Registry:
     """Runs, journals and models of a home folder; several processes may each hold one on it.
 
+    `hub` is told of every entry once it is durable, and of telemetry.
+
     Raises: HomeError, then and later, if the folder cannot be read or written.
     """
 
@@ -51,10 +54,12 @@ class Registry:
         *,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = new_run_id,
+        hub: Listener | None = None,
     ) -> None:
         self._database = Database(home)
         self._clock = clock
         self._new_id = new_id
+        self._hub = hub if hub is not None else Hub()
 
     def create_run(self, spec: RunSpec) -> RunRecord:
         """Write down a new run in state `queued`.
@@ -88,6 +93,7 @@ class Registry:
             if known < len(events):
                 _refuse_gap(record, first_seq + known)
                 record = self._extend(db, stored, events[known:], texts[known:])
+        self._tell(run, stored.record.last_seq + 1, events[known:])
         asked = [] if stored.stop is None else [_stop_request(stored.stop)]
         return Ack(durable_seq=record.last_seq, requests=asked)
 
@@ -99,6 +105,7 @@ class Registry:
         text = _as_json(f"run {run}, telemetry", telemetry, TELEMETRY)
         with self._database.write(durable=False) as db:
             runs.set_telemetry(db, run, text)
+        self._hub.report(run, telemetry)
 
     def request_stop(self, run: str, reason: str) -> RunRecord:
         """Ask a run to stop: a queued one ends at once, a running one after its present step.
@@ -112,7 +119,9 @@ class Registry:
             if stored.record.state != "queued":
                 return stored.record
             stopped = RunStopped(step=0, reason=reason)
-            return self._extend(db, stored, [stopped], [_as_json("stop", stopped, EVENT)])
+            record = self._extend(db, stored, [stopped], [_as_json("stop", stopped, EVENT)])
+        self._tell(record.id, record.last_seq, [stopped])
+        return record
 
     def run(self, run: str) -> RunRecord:
         """The run of this id, or of the only id that begins so. Raises: NotFoundError."""
@@ -154,6 +163,12 @@ class Registry:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def _tell(self, run: str, first_seq: int, events: Sequence[Event]) -> None:
+        if events:
+            entries = enumerate(events, first_seq)
+            told = [JournalEntry(run=run, seq=seq, event=event) for seq, event in entries]
+            self._hub.publish({run: told})
 
     def _unused_id(self, db: Connection) -> str:
         for _ in range(100):  # one more is needed once in 262,144 runs of the same millisecond

@@ -177,3 +177,19 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     memory_bytes: int = 0  # resident, of the Trainer's process
     gpu_memory_bytes: int = 0
     log: list[str] = []  # lines logged since the last report
+
+
+class News(Struct, frozen=True, kw_only=True):
+    """What a hub has for a reader at once; false where that is nothing: the store may know more.
+
+    `telemetry` is there if it is another one than the reader's, who says by the number
+    `telemetries` which that is.
+    """
+
+    gap: Gap | None = None  # before the entries
+    entries: list[JournalEntry] = []
+    telemetry: Telemetry | None = None
+    telemetries: int = -1  # -1: of a hub that has not heard of the run
+
+    def __bool__(self) -> bool:
+        return bool(self.entries) or self.telemetry is not None

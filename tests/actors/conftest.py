@@ -57,7 +57,8 @@ def on_ray(cluster: None, tmp_path: Path) -> Iterator[Handles]:
 
 
 def end_registry(handles: Handles) -> None:
-    """End the Registry actor, which outlives its runtime while the cluster stands."""
+    """End the Registry and the hub, which outlive their runtime while the cluster stands."""
     import ray
 
     ray.kill(handles._registry)  # type: ignore[attr-defined]
+    ray.kill(handles._hub)  # type: ignore[attr-defined]

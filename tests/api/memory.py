@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from azuraforge.actors.hub import Hub
 from azuraforge.errors import ConfigError, DataError, FieldProblem, NotFoundError, RefusedError
 from azuraforge.schema.config import ConfigField
 from azuraforge.schema.events import (
     Event,
     JournalEntry,
+    News,
     RunFinished,
     RunStarted,
     RunStopped,
@@ -47,6 +49,7 @@ class MemoryRegistry:
         self.records: dict[str, RunRecord] = {}
         self.journals: dict[str, list[JournalEntry]] = {}
         self.versions: list[ModelVersion] = []
+        self.hub = Hub()
         self.error: Exception | None = None  # raised by the next calls that read
 
     def tell(self, run: str, *events: Event) -> None:
@@ -58,6 +61,7 @@ class MemoryRegistry:
             self.records[run] = structs.replace(
                 self.records[run], state=state, last_seq=len(journal)
             )
+        self.hub.publish({run: journal[-len(events) :]})
 
     async def create_run(self, spec: RunSpec) -> RunRecord:
         id = f"{len(self.records) + 1:04d}-{spec.plugin}"
@@ -74,6 +78,7 @@ class MemoryRegistry:
 
     async def report(self, run: str, telemetry: Telemetry) -> None:
         self.records[run] = structs.replace(self.records[run], telemetry=telemetry)
+        self.hub.report(run, telemetry)
 
     async def request_stop(self, run: str, reason: str) -> RunRecord:
         record = await self.run(run)
@@ -102,6 +107,16 @@ class MemoryRegistry:
         if self.error:
             raise self.error
         return self.journals[(await self.run(run)).id][after : after + limit]
+
+    async def poll(
+        self,
+        run: str,
+        after: int = 0,
+        limit: int = 1000,
+        timeout_s: float = 10.0,
+        telemetries: int = -1,
+    ) -> News:
+        return await self.hub.poll(run, after, limit, timeout_s, telemetries)
 
     async def models(self) -> list[ModelVersion]:
         return sorted(self.versions, key=lambda model: (model.name, -model.version))
