@@ -25,8 +25,17 @@ CHUNK_BYTES = 1 << 16
 TIMEOUT_S = 30.0  # without a byte
 
 
-def fetch(name: str, *, sha256: str, mirrors: Sequence[str], folder: str) -> Path:
-    """The path of a checked copy of the file; downloaded from `<mirror>/<name>` if there is none.
+def fetch(
+    name: str,
+    *,
+    sha256: str,
+    mirrors: Sequence[str] = (),
+    addresses: Sequence[str] = (),
+    folder: str,
+) -> Path:
+    """The path of a checked copy of the file; downloaded if there is none.
+
+    A mirror has it as `<mirror>/<name>`; an address is the file's own, whatever it is called there.
 
     Raises: DataError for a copy with another hash, and if no mirror gives the file; HomeError if
     the cache cannot be used.
@@ -36,11 +45,12 @@ def fetch(name: str, *, sha256: str, mirrors: Sequence[str], folder: str) -> Pat
         return _checked(kept, sha256)
     cache = Path(os.environ.get("AZURAFORGE_CACHE") or "~/.cache/azuraforge").expanduser()
     target = cache / folder / name
+    urls = [*(f"{mirror.rstrip('/')}/{name}" for mirror in mirrors), *addresses]
     with _named_problems(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(target):
             if not target.exists():  # whoever had the lock before may have downloaded it
-                _download(target, sha256, mirrors)
+                _download(target, sha256, urls)
     return _checked(target, sha256)
 
 
@@ -79,11 +89,10 @@ def _one_at_a_time(target: Path) -> Iterator[None]:
         yield
 
 
-def _download(target: Path, sha256: str, mirrors: Sequence[str]) -> None:
+def _download(target: Path, sha256: str, urls: Sequence[str]) -> None:
     part = target.with_name(f"{target.name}.part")
     causes = []
-    for mirror in mirrors:
-        url = f"{mirror.rstrip('/')}/{target.name}"
+    for url in urls:
         try:
             _from_one_mirror(url, part, sha256)
         except _MirrorError as error:
