@@ -17,7 +17,7 @@ from azuraforge.actors.training import train_here
 from azuraforge.actors.worker import Awaitable, Blocking, Worker
 from azuraforge.schema.records import ModelVersion
 from azuraforge.schema.specs import RunSpec
-from azuraforge.store.blobs import Blobs
+from azuraforge.store.blobs import open_blobs
 
 
 class Local(Runtime):
@@ -29,7 +29,7 @@ class Local(Runtime):
     runtime = "local"
 
     def __init__(self, home: Path) -> None:
-        self._blobs = Blobs(home)
+        self._blobs = open_blobs(home)
         hub = Hub()
         self._core = Registry(home, hub=hub)
         self._writer = Worker("azuraforge-registry")

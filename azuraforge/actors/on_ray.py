@@ -55,7 +55,7 @@ from azuraforge.errors import DeviceError, RunError, ServiceError  # noqa: E402
 from azuraforge.schema.events import JournalEntry, Telemetry  # noqa: E402
 from azuraforge.schema.records import ModelVersion  # noqa: E402
 from azuraforge.schema.specs import RunSpec  # noqa: E402
-from azuraforge.store.blobs import Blobs  # noqa: E402
+from azuraforge.store.blobs import open_blobs  # noqa: E402
 
 
 class OnRay(Runtime):
@@ -104,7 +104,7 @@ class OnRay(Runtime):
 
     def new_predictor(self, version: ModelVersion) -> PredictorHandle:
         predictor = ray.remote(PredictorOnDemand).options(num_cpus=0, max_restarts=-1)
-        return cast(PredictorHandle, Remote(predictor.remote(version, Blobs(self._home))))
+        return cast(PredictorHandle, Remote(predictor.remote(version, open_blobs(self._home))))
 
     def shut_down(self) -> None:
         self._reader.close()
@@ -162,7 +162,7 @@ class _TrainerActor:
     """A process of its own for one run."""
 
     def train(self, registry: Any, home: Path, run: str, spec: RunSpec) -> None:
-        train_here(BlockingRemote(registry), Blobs(home), run, spec)
+        train_here(BlockingRemote(registry), open_blobs(home), run, spec)
 
 
 def _detached(kind: type, home: Path, **more: Any) -> Any:

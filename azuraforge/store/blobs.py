@@ -10,10 +10,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from azuraforge.errors import DataError, NotFoundError
+from azuraforge.errors import ConfigError, DataError, NotFoundError
 from azuraforge.store.home import unusable
 
 NAME = re.compile(r"[0-9a-f]{64}")
@@ -61,6 +62,23 @@ class BlobStore(Protocol):
         ...
 
     def __contains__(self, sha256: object) -> bool: ...
+
+
+def open_blobs(home: Path) -> BlobStore:
+    """The blobs of a home: in the bucket that $AZURAFORGE_BLOBS names, else in its folder.
+
+    Raises: ConfigError if the variable names no place there is.
+    """
+    url = os.environ.get("AZURAFORGE_BLOBS", "")
+    if not url:
+        return Blobs(home)
+    if not url.startswith("s3://"):
+        raise ConfigError(f"AZURAFORGE_BLOBS={url!r}: it is written s3://BUCKET/PREFIX")
+    if find_spec("obstore") is None:
+        raise ConfigError(f"AZURAFORGE_BLOBS={url!r} needs obstore; install azuraforge[s3]")
+    from azuraforge.store.s3 import open_s3  # here: few have it, or need it
+
+    return open_s3(url)
 
 
 class Blobs:
@@ -219,6 +237,14 @@ def digest(parts: Iterable[Part]) -> str:
     return hashed.hexdigest()
 
 
+def chunks(parts: Iterable[Part]) -> Iterator[memoryview]:
+    """The bytes of the parts in pieces of at most CHUNK_BYTES."""
+    for part in parts:
+        rest = memoryview(part).cast("B")
+        for begin in range(0, len(rest), CHUNK_BYTES):
+            yield rest[begin : begin + CHUNK_BYTES]
+
+
 def is_name(sha256: object) -> bool:
     """Whether this is what names of blobs look like."""
     return isinstance(sha256, str) and NAME.fullmatch(sha256) is not None
@@ -274,13 +300,6 @@ def _alone(path: Path) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _chunks(parts: Iterable[Part]) -> Iterator[memoryview]:
-    for part in parts:
-        rest = memoryview(part).cast("B")
-        for begin in range(0, len(rest), CHUNK_BYTES):
-            yield rest[begin : begin + CHUNK_BYTES]
-
-
 def _write(path: Path, parts: Iterable[Part]) -> None:
     """The whole file durable under its name, or nothing: written beside it, then renamed.
 
@@ -289,7 +308,7 @@ def _write(path: Path, parts: Iterable[Part]) -> None:
     descriptor, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
     try:
         try:
-            for rest in _chunks(parts):
+            for rest in chunks(parts):
                 while rest:  # one write may take less than it was given, and still succeed
                     rest = rest[os.write(descriptor, rest) :]
             os.fsync(descriptor)
