@@ -5,7 +5,8 @@
     ├── NotFoundError        no such run, model, version, plugin (also LookupError)
     ├── RefusedError         understood, and not allowed in this state
     ├── ServiceError         service or cluster cannot be reached; try again (also ConnectionError)
-    ├── HomeError            the home folder cannot be used: not writable, disk full (also OSError)
+    ├── HomeError            the home folder cannot be used: not writable (also OSError)
+    │   └── NoRoomError      the disk is full; what waits for room goes on when there is some
     ├── PluginError          a plugin cannot be imported or breaks the contract
     ├── RunError             a run that started and failed
     │   ├── DataError        missing column, empty or corrupt file, NaN in data (also ValueError)
@@ -76,7 +77,11 @@ class ServiceError(AzuraForgeError, ConnectionError):
 
 
 class HomeError(AzuraForgeError, OSError):
-    """The home folder cannot be used: not writable, or the disk is full."""
+    """The home folder cannot be used: not writable, or damaged."""
+
+
+class NoRoomError(HomeError):
+    """The disk of the home folder is full: the same may be tried again when there is room."""
 
 
 class PluginError(AzuraForgeError):

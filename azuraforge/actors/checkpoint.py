@@ -1,32 +1,130 @@
-"""Checkpoints: all that an exact resume needs, as one blob that knows which run it belongs to."""
+"""Checkpoints: all that an exact resume needs, as one blob that knows which run it belongs to.
+
+Saving beside the training stops it only for as long as a copy in memory takes: a thread hashes and
+writes the copy.
+"""
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
+from azuraforge.engine.device import Array
 from azuraforge.engine.train import Loop
-from azuraforge.errors import RefusedError
+from azuraforge.errors import NoRoomError, RefusedError
+from azuraforge.schema.provenance import Provenance
 from azuraforge.schema.specs import RunSpec
 from azuraforge.store.blobs import BlobStore
-from azuraforge.store.tensors import decode, encode
+from azuraforge.store.tensors import decode, parts
+
+RETRY_S = 1.0  # between tries to write where there is no room
+KEYS = {"spec", "seq", "loop", "provenance", "control"}
+
+log = logging.getLogger("azuraforge")
 
 
 class Checkpoint(NamedTuple):
     """What the blob `sha256` holds; `seq` is of the event before its CheckpointSaved."""
 
     sha256: str
-    arrays: dict[str, Any]
-    values: dict[str, Any]
+    arrays: dict[str, Array]
+    loop: dict[str, Any]
     seq: int
+    provenance: Provenance
+    control: dict[str, Any]
 
 
-def save(blobs: BlobStore, spec: RunSpec, seq: int, loop: Loop) -> str:
-    """Keep the loop as it stands; the blob's name."""
-    arrays, values = loop.state_dict()
-    metadata = {"spec": msgspec.to_builtins(spec), "seq": seq, "loop": values}
-    return blobs.put(encode(arrays, metadata))
+class Saver:
+    """Writes checkpoints of one run, one at a time; `beside` its training, if that is asked for.
+
+    `note` says what a write waits for, or nothing.
+    """
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        spec: RunSpec,
+        provenance: Provenance,
+        *,
+        beside: bool,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._blobs = blobs
+        self._facts = {
+            "spec": msgspec.to_builtins(spec),
+            "provenance": msgspec.to_builtins(provenance),
+        }
+        self._beside = beside
+        self._wait = wait
+        self._copies: dict[str, Array] = {}
+        self._writing: Future[str] | None = None
+        self._began_from: str | None = None
+        self.note = ""
+
+    def save(self, loop: Loop, seq: int, control: dict[str, Any]) -> Future[str]:
+        """Keep the loop as it stands; the blob's name, once it is durable."""
+        if self._writing is not None:
+            self._writing.exception()  # wait: its arrays are about to be written over
+        arrays, values = loop.state_dict()
+        metadata = {**self._facts, "seq": seq, "loop": values, "control": control}
+        writing: Future[str] = Future()
+        self._writing = writing
+        if not self._beside:
+            self._write(writing, arrays, metadata)
+            return writing
+        copied = self._copied(arrays)
+        threading.Thread(
+            target=self._write,
+            args=(writing, copied, metadata),
+            name="azuraforge-checkpoint",
+            daemon=True,
+        ).start()
+        return writing
+
+    def latest(self) -> str | None:
+        """The name of the one saved last, once it is durable; None where none was."""
+        return self._began_from if self._writing is None else self._writing.result()
+
+    def began_from(self, sha256: str) -> None:
+        """Tell what the run goes on from: the latest, until another is saved."""
+        self._began_from = sha256
+
+    def _copied(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Copies in the memory of those before: new pages would cost more than the copying."""
+        for name, array in arrays.items():
+            kept = self._copies.get(name)
+            if kept is None or kept.shape != array.shape or kept.dtype != array.dtype:
+                self._copies[name] = kept = np.empty_like(array, order="C")
+            np.copyto(kept, array)
+        return {name: self._copies[name] for name in arrays}
+
+    def _write(
+        self, writing: Future[str], arrays: dict[str, Array], metadata: dict[str, Any]
+    ) -> None:
+        try:
+            writing.set_result(self._put(arrays, metadata))
+        except BaseException as error:  # noqa: BLE001  (whoever waits for the name gets it)
+            writing.set_exception(error)
+
+    def _put(self, arrays: dict[str, Array], metadata: dict[str, Any]) -> str:
+        while True:
+            try:
+                name = self._blobs.put_parts(parts(arrays, metadata))
+            except NoRoomError as error:
+                if not self.note:
+                    log.warning("a checkpoint waits for room: %s", error)
+                self.note = f"a checkpoint waits for room: {error}"
+                self._wait(RETRY_S)
+            else:
+                self.note = ""
+                return name
 
 
 def load(blobs: BlobStore, sha256: str, spec: RunSpec) -> Checkpoint:
@@ -36,7 +134,7 @@ def load(blobs: BlobStore, sha256: str, spec: RunSpec) -> Checkpoint:
             one of another spec, with what differs.
     """
     arrays, metadata = decode(blobs.get(sha256))
-    if not metadata.keys() >= {"spec", "seq", "loop"}:
+    if not metadata.keys() >= KEYS:
         raise RefusedError(f"blob {sha256} is not a checkpoint; a run's journal names those it has")
     theirs, ours = _flat(metadata["spec"]), _flat(msgspec.to_builtins(spec))
     differ = [
@@ -49,7 +147,14 @@ def load(blobs: BlobStore, sha256: str, spec: RunSpec) -> Checkpoint:
             f"checkpoint {sha256} is of another spec: {'; '.join(differ)}; "
             "give the spec it was made with"
         )
-    return Checkpoint(sha256, arrays, metadata["loop"], metadata["seq"])
+    return Checkpoint(
+        sha256=sha256,
+        arrays=arrays,
+        loop=metadata["loop"],
+        seq=metadata["seq"],
+        provenance=msgspec.convert(metadata["provenance"], Provenance),
+        control=metadata["control"],
+    )
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -80,7 +80,7 @@ class _Flusher:
         ack = self._append(first_seq, [event for _, event in gathered])
         self._next_seq = first_seq + len(gathered)
         for request in ack.requests:
-            self._trainer.stop(request.command.reason)
+            self._trainer.ask(request)
 
     def _gathered(self) -> list[tuple[int, Event]]:
         gathered: list[tuple[int, Event]] = []

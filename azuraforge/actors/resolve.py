@@ -9,6 +9,7 @@ from msgspec import structs
 from azuraforge import plugin as plugins
 from azuraforge.engine.device import array_module
 from azuraforge.engine.random import Generator
+from azuraforge.errors import RefusedError
 from azuraforge.plugin import Example, Plugin
 from azuraforge.schema.config import PluginConfig, configure, values_of
 from azuraforge.schema.specs import RunSpec
@@ -17,12 +18,19 @@ from azuraforge.schema.specs import RunSpec
 def resolve(spec: RunSpec) -> tuple[RunSpec, Plugin[Any], PluginConfig]:
     """The spec with its whole config, its plugin, and the config as the plugin's own struct.
 
-    Raises: NotFoundError, PluginError, ConfigError; DeviceError for a device that does not work.
+    Raises: NotFoundError, PluginError, ConfigError; DeviceError for a device that does not work;
+            RefusedError for a version of the plugin that is not the installed one.
     """
     plugin = plugins.load(spec.plugin)
+    if spec.plugin_version not in (None, plugin.version):
+        raise RefusedError(
+            f"plugin {spec.plugin}: version {spec.plugin_version} is asked for, and "
+            f"{plugin.version} is installed; install that one, or leave plugin_version out"
+        )
     config = configure(plugin.config, spec.config)
     array_module(spec.device)
-    return structs.replace(spec, config=values_of(config)), plugin, config
+    whole = structs.replace(spec, config=values_of(config), plugin_version=plugin.version)
+    return whole, plugin, config
 
 
 def task_generator(spec: RunSpec) -> Generator:

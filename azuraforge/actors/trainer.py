@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from azuraforge.actors import checkpoint as checkpoints
-from azuraforge.actors.checkpoint import Checkpoint
+from azuraforge.actors.checkpoint import Checkpoint, Saver, load
+from azuraforge.actors.control import Control
+from azuraforge.actors.held import Held, Later
+from azuraforge.actors.interventions import Interventions
+from azuraforge.actors.loops import new_loop
+from azuraforge.actors.provenance import provenance
 from azuraforge.actors.resolve import resolve, task_generator
+from azuraforge.actors.resuming import accepted, first_provenance, newest
+from azuraforge.actors.telling import event_of, finite, saved, started
 from azuraforge.engine.nn import Module
-from azuraforge.engine.optim import SGD, Adam, Optimizer
 from azuraforge.engine.random import Generator, using
 from azuraforge.engine.threads import set_threads
-from azuraforge.engine.train import Epoch, Loop, Step
-from azuraforge.errors import NonFiniteError
+from azuraforge.engine.train import Epoch, Happening, Loop, Step
+from azuraforge.errors import NonFiniteError, RefusedError
 from azuraforge.plugin import Task
-from azuraforge.schema.config import OptimizerConfig
+from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import (
-    CheckpointSaved,
     EpochFinished,
     Event,
     Intervened,
     Metrics,
     RunFailed,
     RunFinished,
-    RunStarted,
     RunStopped,
-    StepFinished,
     Telemetry,
 )
-from azuraforge.schema.specs import RunSpec, spec_hash
+from azuraforge.schema.provenance import Provenance
+from azuraforge.schema.records import Attempt
+from azuraforge.schema.specs import RunSpec
 from azuraforge.store.blobs import BlobStore, MemoryBlobs
-from azuraforge.store.tensors import encode
+from azuraforge.store.blobs import digest as digest_of
+from azuraforge.store.tensors import encode, parts
+
+MOST_ROLLBACKS = 10  # a run that is not saved by a thousandth of its learning rate never will be
 
 log = logging.getLogger("azuraforge")
 
@@ -55,12 +61,13 @@ class RunResult:
 class Trainer:
     """Trains what a spec says; iterate it for the events of the run, in the journal's order.
 
-    `checkpoint` names a blob of an earlier Trainer of the same spec: the events then go on with
-    that CheckpointSaved, equal to what the earlier one gave from there on. `seq` is the number of
-    the latest event. `clock` (seconds) serves telemetry alone.
+    With an `attempt` it goes on with a run that has a journal: from the newest of its checkpoints
+    that can be read, through the interventions there were, giving the very events the journal
+    holds from there on; its checkpoints are written beside the training. `seq` is the number of
+    the latest event given. `clock` (seconds) serves telemetry alone.
 
     Raises: NotFoundError, PluginError, ConfigError, DeviceError for a spec that cannot be run;
-            RefusedError for a checkpoint of another spec.
+            RefusedError where code, data or machine are not those the run began with.
     """
 
     def __init__(
@@ -68,26 +75,28 @@ class Trainer:
         spec: RunSpec,
         *,
         blobs: BlobStore | None = None,
-        checkpoint: str | None = None,
+        attempt: Attempt | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.spec, self._plugin, self._config = resolve(spec)
         self._blobs = blobs if blobs is not None else MemoryBlobs()
-        self._checkpoint = (
-            None if checkpoint is None else checkpoints.load(self._blobs, checkpoint, self.spec)
-        )
+        self._attempt = attempt
         self._clock = clock
-        self._stop_reason: str | None = None
+        self._interventions = Interventions(attempt)
         self._loop: Loop | None = None
+        self._control: Control | None = None
+        self._saver: Saver | None = None
         self._pace: _Pace | None = None
         self.seq = 0
+        self.differs: list[str] = []  # from what the run began with, where that was accepted
+
+    def ask(self, asked: Command | Request) -> None:
+        """Have something done between two steps; may be called from another thread."""
+        self._interventions.ask(asked)
 
     def stop(self, reason: str) -> None:
-        """Ask for an end after the present step; may be called from another thread.
-
-        A run that is asked in its last step finishes.
-        """
-        self._stop_reason = reason
+        """Ask for an end after the present step; a run that is asked in its last step finishes."""
+        self.ask(Command(name="stop", reason=reason))
 
     def run(self, on_event: Callable[[Event], None] | None = None) -> RunResult:
         """Train to the end in this process. Raises: what the run failed of."""
@@ -96,8 +105,7 @@ class Trainer:
             events.append(event)
             if on_event is not None:
                 on_event(event)
-        loop = self._loop
-        assert loop is not None  # a run without a loop has raised
+        loop = self.loop
         if loop.best_weights:
             loop.model.load_state_dict(loop.best_weights)
         last = events[-1]
@@ -110,27 +118,18 @@ class Trainer:
             epochs=[event for event in events if isinstance(event, EpochFinished)],
         )
 
-    def __iter__(self) -> Iterator[Event]:
-        """The events of the run; one that fails ends with RunFailed, then raises its error."""
-        events = self._events()
-        while True:
-            try:
-                event = next(events, None)
-            except Exception as error:  # a plugin may raise anything; none of it is swallowed
-                self.seq += 1
-                step = self._loop.step if self._loop else 0
-                yield RunFailed(step=step, kind=type(error).__name__, error=str(error))
-                raise
-            if event is None:
-                return
-            self.seq += 1
-            yield event
+    @property
+    def loop(self) -> Loop:
+        """What is trained, as it stands. Raises: RefusedError before the first event."""
+        if self._loop is None:
+            raise RefusedError("this Trainer has not begun; iterate it for its events first")
+        return self._loop
 
     @property
     def telemetry(self) -> Telemetry | None:
         """How the run goes just now; None before its first step, unless there is a note."""
-        pace, loop = self._pace, self._loop  # once: the thread that trains puts others there
-        note = loop.manner if loop else ""
+        pace = self._pace  # once: the thread that trains puts others there
+        note = self._note()
         if pace is None:
             idle = Telemetry(step=0, elapsed_s=0.0, samples_per_s=0.0, eta_s=0.0, note=note)
             return idle if note else None
@@ -143,93 +142,161 @@ class Trainer:
             note=note,
         )
 
-    def _events(self) -> Iterator[Event]:
-        self.seq, self._pace = 0, None
+    def __iter__(self) -> Iterator[Event]:
+        """The events of the run; one that fails ends with RunFailed, then raises its error.
+
+        An event is given when every checkpoint before it is durable; training goes on meanwhile.
+        """
+        self.seq, self._pace, held = 0, None, Held()
+        try:
+            for made in self._events(held):
+                if made is not None:
+                    held.add(made)
+                for event in held.ready(wait=made is None):
+                    yield self._counted(event)
+            for event in held.ready(wait=True):
+                yield self._counted(event)
+        except Exception as error:  # a plugin may raise anything; none of it is swallowed
+            for event in held.sound():
+                yield self._counted(event)
+            if not held.made and self._attempt and self._attempt.known_seq:
+                raise  # it could not go on: what its journal holds is as true as before
+            step = self._loop.step if self._loop else 0
+            yield self._counted(RunFailed(step=step, kind=type(error).__name__, error=str(error)))
+            raise
+
+    def _counted(self, event: Event) -> Event:
+        self.seq += 1
+        return event
+
+    def _note(self) -> str:
+        if self._saver is not None and self._saver.note:
+            return self._saver.note
+        if self._control is not None and self._control.state.is_paused:
+            return "paused"
+        return self._loop.manner if self._loop else ""
+
+    def _events(self, held: Held) -> Iterator[Event | Later | None]:
+        """The events as they are made; None where nothing follows until somebody asks for it."""
         set_threads(self.spec.threads)
         task = self._build()
-        loop = self._loop = self._new_loop(task)
-        if self._checkpoint is None:
-            yield self._started(task, loop)
-        else:
-            yield self._resumed(loop, self._checkpoint)
-        yield from self._steps(loop)
-        if self._stop_reason is not None and loop.step < loop.steps:
-            yield from self._stopped(loop, self._stop_reason)
-        else:
-            yield self._finished(task, loop)
+        loop = self._loop = new_loop(self.spec, self._config, task)
+        control = self._control = Control(self._interventions, self._config, loop, task.live)
+        here = provenance(self._plugin, task)
+        self._saver = Saver(self._blobs, self.spec, here, beside=self._attempt is not None)
+        yield self._begun(task, here, held)
+        for happened in self._happenings(loop, control, held):
+            if happened is None:
+                yield None
+            elif isinstance(happened, Intervened):
+                yield happened
+                if happened.command == "checkpoint":
+                    yield self._saving(held)
+                if happened.command == "stop":
+                    yield from self._stopped(happened, held)
+                    return
+            else:
+                yield event_of(happened, loop)
+                if self._is_checkpoint_due(happened, loop):
+                    yield self._saving(held)
+        yield self._finished(task, loop)
 
-    def _steps(self, loop: Loop) -> Iterator[Event]:
-        """The events up to the last step, or to where a stop that was asked for takes effect."""
+    def _happenings(
+        self, loop: Loop, control: Control, held: Held
+    ) -> Iterator[Happening | Intervened | None]:
+        """What happens in the loop, and what is done to it in between."""
         began, first_step, rows, manner = self._clock(), loop.step, 0, ""
         happenings = iter(loop)
-        while self._stop_reason is None or loop.step == loop.steps:
-            happened = next(happenings, None)
+        while True:
+            if not loop.is_done:
+                yield from control.due(lambda: held.made)
+            try:
+                happened = next(happenings, None)
+            except NonFiniteError as error:
+                yield self._rolled_back(loop, control, error)
+                happenings = iter(loop)
+                continue
             if happened is None:
                 return
             if isinstance(happened, Step):
                 rows += happened.rows
-                self._pace = _Pace(began, loop.step - first_step, rows, loop.step, loop.steps)
+                done = max(loop.step - first_step, 1)  # a rollback takes steps back
+                self._pace = _Pace(began, done, rows, loop.step, loop.steps)
                 if loop.manner != manner:
                     manner = loop.manner
                     log.info("step %d: %s", loop.step, manner)
-            yield _event_of(happened)
-            if isinstance(happened, Epoch):
-                yield self._saved(loop)
+            yield happened
 
     def _build(self) -> Task:
         with using(Generator(self.spec.seed).child("init")):
             return self._plugin.build(self._config, task_generator(self.spec))
 
-    def _new_loop(self, task: Task) -> Loop:
-        training = self._config.training
-        return Loop(
-            model=task.model.to(self.spec.device),
-            optimizer=_optimizer(self._config.optim, task.model),
-            loss=task.loss,
-            metrics=task.metrics,
-            train=task.train,
-            validation=task.validation,
-            monitor=task.monitor,
-            mode=task.mode,
-            epochs=training.epochs,
-            batch_size=training.batch_size,
-            generator=Generator(self.spec.seed).child("loop"),
-            device=self.spec.device,
+    def _begun(self, task: Task, here: Provenance, held: Held) -> Event:
+        """The first event: of a new run, or of one that goes on."""
+        loop, attempt = self.loop, self._attempt
+        checkpoint = newest(attempt, self._blobs, self.spec)
+        then = checkpoint.provenance if checkpoint else first_provenance(attempt)
+        self.differs = accepted(attempt, then, here)
+        if checkpoint is not None:
+            self._go_back(checkpoint)
+            assert self._saver is not None
+            self._saver.began_from(checkpoint.sha256)
+        if self.differs and attempt:  # what follows is not what the journal holds
+            self.seq = held.made = attempt.known_seq
+            reason = f"not exact: {'; '.join(self.differs)}"
+            return Intervened(step=loop.step, command="rollback", value=loop.step, reason=reason)
+        if checkpoint is None:
+            return started(self.spec, task, loop, here)
+        self.seq = held.made = checkpoint.seq
+        return saved(loop)(checkpoint.sha256)
+
+    def _go_back(self, checkpoint: Checkpoint) -> None:
+        """Be as the checkpoint says."""
+        assert self._control is not None
+        self.loop.load_state_dict(checkpoint.arrays, checkpoint.loop)
+        self._control.load(checkpoint.control)
+
+    def _rolled_back(self, loop: Loop, control: Control, error: NonFiniteError) -> Intervened:
+        """Go back to the last good checkpoint with half the learning rate, where that is asked for.
+
+        Raises: the error where it is not, or where it has not helped before.
+        """
+        if self._config.training.on_nan != "rollback" or control.state.rollbacks == MOST_ROLLBACKS:
+            raise error
+        assert self._saver is not None
+        rollbacks, step, lr = control.state.rollbacks + 1, loop.step, loop.lr / 2
+        last = self._saver.latest()
+        if last is None:
+            raise NonFiniteError(f"{error}; there is no checkpoint yet to go back to") from error
+        self._go_back(load(self._blobs, last, self.spec))
+        control.state.rollbacks = rollbacks
+        loop.set("optim.lr", lr)
+        reason = f"{error}; the learning rate is halved to {lr:g}"
+        return Intervened(step=step, command="rollback", value=loop.step, reason=reason)
+
+    def _is_checkpoint_due(self, happened: Happening, loop: Loop) -> bool:
+        policy = self.spec.checkpoint
+        if isinstance(happened, Epoch):
+            return policy.every_epochs > 0 and happened.epoch % policy.every_epochs == 0
+        return policy.every_steps > 0 and happened.step % policy.every_steps == 0
+
+    def _saving(self, held: Held) -> Later:
+        assert self._saver is not None
+        assert self._control is not None
+        loop = self.loop
+        sha256 = self._saver.save(loop, held.made, self._control.values())
+        return Later(sha256, saved(loop))
+
+    def _stopped(self, asked: Intervened, held: Held) -> Iterator[Event | Later]:
+        saving = self._saving(held)
+        yield saving
+        yield RunStopped(
+            step=self.loop.step, reason=asked.reason, checkpoint=saving.sha256.result()
         )
-
-    def _started(self, task: Task, loop: Loop) -> RunStarted:
-        return RunStarted(
-            spec_hash=spec_hash(self.spec),
-            model=self.spec.model or task.name,
-            monitor=task.monitor,
-            mode=task.mode,
-            parameters=sum(math.prod(p.shape) for p in task.model.parameters()),
-            samples={
-                "train": len(task.train),
-                "validation": len(task.validation),
-                "test": len(task.test),
-            },
-            epochs=loop.epochs,
-            steps=loop.steps,
-            threads=self.spec.threads,
-            unit=task.unit,
-        )
-
-    def _saved(self, loop: Loop) -> CheckpointSaved:
-        return _checkpoint_event(loop, checkpoints.save(self._blobs, self.spec, self.seq, loop))
-
-    def _resumed(self, loop: Loop, checkpoint: Checkpoint) -> CheckpointSaved:
-        self.seq = checkpoint.seq
-        loop.load_state_dict(checkpoint.arrays, checkpoint.values)
-        return _checkpoint_event(loop, checkpoint.sha256)
-
-    def _stopped(self, loop: Loop, reason: str) -> Iterator[Event]:
-        yield Intervened(step=loop.step, command="stop", reason=reason)
-        saved = self._saved(loop)
-        yield saved
-        yield RunStopped(step=loop.step, reason=reason, checkpoint=saved.sha256)
 
     def _finished(self, task: Task, loop: Loop) -> RunFinished:
+        arrays, values = loop.state_dict()
+        whole = digest_of(parts(arrays, values))
         loop.model.load_state_dict(loop.best_weights)
         test = loop.evaluate(task.test)
         metadata = {
@@ -241,9 +308,10 @@ class Trainer:
         return RunFinished(
             step=loop.step,
             best_epoch=loop.best_epoch,
-            validation=_finite(loop.best_validation, "validation"),
-            test=_finite(test, "test"),
+            validation=finite(loop.best_validation, "validation"),
+            test=finite(test, "test"),
             weights=self._blobs.put(encode(loop.best_weights, metadata)),
+            digest=whole,
         )
 
 
@@ -255,42 +323,3 @@ class _Pace(NamedTuple):
     rows: int
     step: int
     steps: int
-
-
-def _checkpoint_event(loop: Loop, sha256: str) -> CheckpointSaved:
-    epoch = math.ceil(loop.step / len(loop.loader))
-    return CheckpointSaved(step=loop.step, epoch=epoch, sha256=sha256)
-
-
-def _event_of(happened: Step | Epoch) -> Event:
-    if isinstance(happened, Step):
-        return StepFinished(
-            step=happened.step,
-            epoch=happened.epoch,
-            loss=happened.loss,
-            lr=happened.lr,
-            grad_norm=happened.grad_norm,
-            metrics=_finite(happened.metrics, f"step {happened.step}"),
-        )
-    return EpochFinished(
-        epoch=happened.epoch,
-        step=happened.step,
-        train=_finite(happened.train, f"epoch {happened.epoch}, training"),
-        validation=_finite(happened.validation, f"epoch {happened.epoch}, validation"),
-        is_best=happened.is_best,
-    )
-
-
-def _finite(metrics: Metrics, where: str) -> Metrics:
-    """The metrics themselves. Raises: NonFiniteError naming the first that is NaN or Inf."""
-    for name, value in metrics.items():
-        if not math.isfinite(value):
-            raise NonFiniteError(f"{where}: the metric {name!r} is {value}")
-    return metrics
-
-
-def _optimizer(config: OptimizerConfig, model: Module) -> Optimizer:
-    settings: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
-    if config.name == "sgd":
-        return SGD(model.parameters(), momentum=config.momentum, **settings)
-    return Adam(model.parameters(), **settings)

@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from azuraforge.errors import HomeError
+from azuraforge.errors import HomeError, NoRoomError
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -33,8 +33,9 @@ def unusable(folder: Path, error: OSError) -> HomeError:
         reason = f"no room left ({reason}); nothing half-written was kept"
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         reason = "it is not a folder"
+    kind = NoRoomError if error.errno in NO_ROOM else HomeError
     remedy = "free some room or set" if error.errno in NO_ROOM else "set"
-    return HomeError(f"home folder {folder}: {reason}; {remedy} AZURAFORGE_HOME to another folder")
+    return kind(f"home folder {folder}: {reason}; {remedy} AZURAFORGE_HOME to another folder")
 
 
 def _chosen() -> Path:

@@ -112,7 +112,7 @@ def test_a_running_run_stops_after_its_step_and_keeps_a_checkpoint(handles: Hand
 
     assert (record.state, record.error) == ("stopped", None)
     *_, told, saved, end = now(events_of(handles, run))
-    assert told == Intervened(step=record.step, command="stop", reason="seen enough")
+    assert told == Intervened(step=record.step, command="stop", reason="seen enough", request=1)
     assert isinstance(saved, CheckpointSaved)
     assert end == RunStopped(step=record.step, reason="seen enough", checkpoint=record.checkpoint)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from azuraforge.actors.trainer import Trainer
 from azuraforge.engine import Tensor, compiling, nn
-from azuraforge.errors import ConfigError, DeviceError, NonFiniteError, NotFoundError, RefusedError
+from azuraforge.errors import ConfigError, DeviceError, NonFiniteError, RefusedError
 from azuraforge.schema.events import (
     CheckpointSaved,
     EpochFinished,
@@ -26,6 +26,7 @@ from azuraforge.schema.events import (
     RunStopped,
     StepFinished,
 )
+from azuraforge.schema.records import Attempt, Checkpoint
 from azuraforge.schema.specs import RunSpec, spec_hash
 from azuraforge.store.blobs import MemoryBlobs
 from tests.conftest import Clock
@@ -51,6 +52,14 @@ def stopped_after(step: int, blobs: MemoryBlobs) -> Numbered:
         if getattr(event, "step", 0) == step:
             trainer.stop("enough")
     return events
+
+
+def from_checkpoint(sha256: str) -> Attempt:
+    """An attempt at a run of which no more than this checkpoint is known."""
+    kept = Checkpoint(seq=0, step=0, epoch=0, sha256=sha256)
+    return Attempt(
+        run="r", number=2, spec=spec(), known_seq=1, checkpoints=[kept], requests=[], journal=[]
+    )
 
 
 def failed(trainer: Trainer, error: type[Exception]) -> list[Event]:
@@ -134,7 +143,7 @@ def test_a_stop_takes_effect_after_the_present_step_and_keeps_a_checkpoint(step:
     events = stopped_after(step, MemoryBlobs())
 
     *_, (_, told), (_, saved), (_, end) = events
-    assert told == Intervened(step=step, command="stop", reason="enough")
+    assert told == Intervened(step=step, command="stop", reason="enough", request=1)
     assert isinstance(saved, CheckpointSaved)
     assert saved.step == step
     assert end == RunStopped(step=step, reason="enough", checkpoint=saved.sha256)
@@ -146,7 +155,7 @@ def test_a_stopped_run_that_is_resumed_ends_as_one_that_was_never_stopped(step: 
     *_, (seq, saved), (_, end) = stopped_after(step, blobs)
     assert isinstance(end, RunStopped)
 
-    resumed = events_of(Trainer(spec(), blobs=blobs, checkpoint=end.checkpoint))
+    resumed = events_of(Trainer(spec(), blobs=blobs, attempt=from_checkpoint(end.checkpoint)))
 
     assert resumed[0] == (seq, saved)
     undisturbed = [event for _, event in events_of(Trainer(spec()))]
@@ -168,7 +177,7 @@ def test_a_run_resumed_from_an_epochs_checkpoint_repeats_the_numbered_events_fro
         if isinstance(event, CheckpointSaved) and event.epoch == epoch
     )
 
-    resumed = events_of(Trainer(spec(), blobs=blobs, checkpoint=saved.sha256))
+    resumed = events_of(Trainer(spec(), blobs=blobs, attempt=from_checkpoint(saved.sha256)))
 
     assert resumed == events[place:]
 
@@ -186,7 +195,7 @@ def test_a_stop_before_the_first_step_leaves_a_run_that_can_be_resumed_whole() -
         CheckpointSaved,
         RunStopped,
     ]
-    resumed = list(Trainer(spec(), blobs=blobs, checkpoint=events[-1].checkpoint))
+    resumed = list(Trainer(spec(), blobs=blobs, attempt=from_checkpoint(events[-1].checkpoint)))
     assert resumed[-1] == list(Trainer(spec()))[-1]
 
 
@@ -209,7 +218,7 @@ def test_a_checkpoint_of_another_spec_is_refused_with_what_differs() -> None:
     other = spec(seed=1, **{"optim.lr": 0.5})
 
     with pytest.raises(RefusedError, match=r"config\.optim\.lr is 0\.05 there and 0\.5 here") as e:
-        Trainer(other, blobs=blobs, checkpoint=end.checkpoint)
+        next(iter(Trainer(other, blobs=blobs, attempt=from_checkpoint(end.checkpoint))))
 
     assert "seed is 0 there and 1 here" in str(e.value)
     assert "config.optim.name" not in str(e.value)
@@ -220,12 +229,16 @@ def test_weights_are_refused_as_a_checkpoint() -> None:
     finished = list(Trainer(spec(), blobs=blobs))[-1]
 
     with pytest.raises(RefusedError, match="is not a checkpoint"):
-        Trainer(spec(), blobs=blobs, checkpoint=finished.weights)
+        next(iter(Trainer(spec(), blobs=blobs, attempt=from_checkpoint(finished.weights))))
 
 
-def test_a_checkpoint_that_is_not_there_is_not_found() -> None:
-    with pytest.raises(NotFoundError):
-        Trainer(spec(), checkpoint="0" * 64)
+def test_a_run_whose_only_checkpoint_is_not_there_begins_anew_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    events = events_of(Trainer(spec(), attempt=from_checkpoint("0" * 64)))
+
+    assert events == events_of(Trainer(spec()))
+    assert "no blob" in caplog.text
 
 
 def test_a_nan_loss_fails_the_run_with_the_step_and_the_op() -> None:
@@ -405,8 +418,8 @@ def test_a_first_step_that_takes_long_says_that_kernels_are_compiled(
 
 def test_telemetry_of_a_resumed_run_counts_its_own_steps_alone(clock: Clock) -> None:
     blobs = MemoryBlobs()
-    *_, (_, end) = stopped_after(6, blobs)
-    trainer = Trainer(spec(), blobs=blobs, checkpoint=end.checkpoint, clock=clock)
+    *_, (_, end) = stopped_after(4, blobs)
+    trainer = Trainer(spec(), blobs=blobs, attempt=from_checkpoint(end.checkpoint), clock=clock)
     steps = (event for event in trainer if isinstance(event, StepFinished))
 
     next(steps)
@@ -414,7 +427,7 @@ def test_telemetry_of_a_resumed_run_counts_its_own_steps_alone(clock: Clock) -> 
 
     assert trainer.telemetry is not None
     assert trainer.telemetry.samples_per_s == pytest.approx(8 / 4.0)
-    assert trainer.telemetry.eta_s == pytest.approx(2 * 4.0)
+    assert trainer.telemetry.eta_s == pytest.approx(4 * 4.0)
 
 
 def test_the_spec_names_the_model() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from azuraforge.actors.registry import Registry
 from azuraforge.cli.main import main
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import (
     EpochFinished,
     Event,
@@ -177,7 +178,8 @@ def test_a_running_run_is_asked_to_stop(
 
     assert ask(tmp_path, run, "--stop") == 0
 
-    assert registry.append(run, 2, [STEP]).stop == "azuraforge runs --stop"
+    (asked,) = registry.append(run, 2, [STEP]).requests
+    assert asked.command == Command(name="stop", reason="azuraforge runs --stop")
     assert "asked to stop" in capsys.readouterr().err
 
 

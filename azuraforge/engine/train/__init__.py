@@ -1,5 +1,5 @@
 """The training loop."""
 
-from azuraforge.engine.train.loop import Epoch, Loop, Step
+from azuraforge.engine.train.loop import Epoch, Happening, Loop, Step
 
-__all__ = ["Epoch", "Loop", "Step"]
+__all__ = ["Epoch", "Happening", "Loop", "Step"]

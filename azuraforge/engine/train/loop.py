@@ -53,6 +53,9 @@ class Epoch:
     is_best: bool
 
 
+Happening = Step | Epoch
+
+
 @dataclass(kw_only=True)
 class Loop:
     """Trains `model` on `train`; iterate it for a Step per update and an Epoch per pass."""
@@ -88,6 +91,24 @@ class Loop:
     def steps(self) -> int:
         """Updates in the whole run."""
         return self.epochs * len(self.loader)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no update is left to do."""
+        return self.step >= self.steps
+
+    @property
+    def lr(self) -> float:
+        """The learning rate as it is set, before any schedule."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def set(self, path: str, value: Any) -> None:
+        """Give a setting a new value from the next step on. Raises: ConfigError."""
+        group, _, name = path.partition(".")
+        if group != "optim" or name not in self.optimizer.param_groups[0]:
+            raise ConfigError(f"set: {path!r} is no setting of the loop")
+        for parameters in self.optimizer.param_groups:
+            parameters[name] = value
 
     @property
     def manner(self) -> str:
