@@ -33,7 +33,6 @@ def append(tell: Tell, home: Path, run: str, first_seq: int, count: int, batch: 
 
 def register(tell: Tell, home: Path, count: int) -> None:
     """Runs that begin and finish with a model; tells the id of each."""
-    home.mkdir(exist_ok=True)
     registry = Registry(home)
     for _ in range(count):
         run = registry.create_run(journal.SPEC).id
