@@ -31,6 +31,7 @@ class Child:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
         self._ours, theirs = context.Pipe()
+        self.work = work
         self.log = case.folder / "child.log"
         self._process = context.Process(
             target=_live, args=(theirs, str(self.log), work, arguments), daemon=True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azuraforge.chaos import bitflips, machine, power, syscalls
+from azuraforge.chaos import bitflips, disk, machine, power, syncs, syscalls
 from azuraforge.chaos.row import Row
 
 ROWS = (
@@ -66,5 +66,41 @@ ROWS = (
         inject=power.of_the_registry,
         times=50,
         needs=(machine.loop_ext4,),
+    ),
+    Row(
+        name="full-blobs",
+        component="blobs",
+        injected="the disk has no room, or no inodes, for a blob",
+        expected="refused with the reason, nothing left by half; goes on once there is room",
+        inject=disk.of_blobs,
+        times=100,
+        needs=(machine.tmpfs,),
+    ),
+    Row(
+        name="full-journal",
+        component="journal",
+        injected="the disk has no room, or no inodes, for events",
+        expected="refused with the reason, all acknowledged are there; goes on once there is room",
+        inject=disk.of_the_journal,
+        times=100,
+        needs=(machine.tmpfs,),
+    ),
+    Row(
+        name="sync-checkpoint",
+        component="checkpoint",
+        injected="a sync of a save fails (EIO)",
+        expected="told; not tried again on the same file; the save made again is whole",
+        inject=syncs.of_blobs,
+        times=12,
+        needs=(machine.strace,),
+    ),
+    Row(
+        name="sync-journal",
+        component="journal",
+        injected="a sync of the journal fails (EIO)",
+        expected="told; not tried again on the same file; goes on in a log begun anew",
+        inject=syncs.of_the_journal,
+        times=12,
+        needs=(machine.strace,),
     ),
 )

@@ -10,7 +10,6 @@ import fcntl
 import os
 import shutil
 import struct
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from azuraforge.actors.registry import Registry
 from azuraforge.chaos import journal
 from azuraforge.chaos.child import Child
+from azuraforge.chaos.mounting import command
 from azuraforge.chaos.row import Case
 from azuraforge.chaos.work import append, content, put, register
 from azuraforge.store.blobs import Blobs
@@ -40,7 +40,7 @@ class Disk:
         self._is_mounted = False
         with self._image.open("wb") as file:
             file.truncate(SIZE_MB << 20)
-        _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0", str(self._image))
+        command("mkfs.ext4", "-q", "-E", "lazy_itable_init=0", str(self._image))
         case.undo.callback(self._unmount)
         self._mount()
 
@@ -59,12 +59,12 @@ class Disk:
 
     def _mount(self) -> None:
         options = "loop,noauto_da_alloc,commit=300"
-        _run("mount", "-o", options, str(self._image), str(self.folder))
+        command("mount", "-o", options, str(self._image), str(self.folder))
         self._is_mounted = True
 
     def _unmount(self) -> None:
         if self._is_mounted:
-            _run("umount", str(self.folder))
+            command("umount", str(self.folder))
             self._is_mounted = False
 
 
@@ -147,9 +147,3 @@ def _lost(blobs: Blobs, told: list[str], seed: int, size: int) -> str:
         if blobs.get(name) != content(seed + number, size):
             return f"blob {number} is another"
     return ""
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from azuraforge.actors.registry import Registry
 from azuraforge.chaos import journal
 from azuraforge.chaos.child import Tell
+from azuraforge.errors import HomeError
 from azuraforge.store.blobs import Blobs
+
+T = TypeVar("T")
+MOST_TRIES = 5
 
 
 def put(tell: Tell, home: Path, seed: int, count: int, size: int) -> None:
@@ -39,3 +46,26 @@ def register(tell: Tell, home: Path, count: int) -> None:
         registry.append(run, 1, [*journal.events(1, 2), journal.finished(1)])
         tell(run)
     registry.close()
+
+
+def put_again(tell: Tell, home: Path, seed: int, size: int) -> None:
+    """Keep a blob, again where that fails; tells each error, then the blob's name."""
+    tell(_insisting(tell, lambda: Blobs(home).put(content(seed, size))))
+
+
+def append_again(tell: Tell, home: Path, run: str, count: int) -> None:
+    """Append events one by one, again where that fails; tells each error and each number."""
+    registry = Registry(home)
+    for seq in range(1, count + 1):
+        write = partial(registry.append, run, seq, journal.events(seq, 1))
+        tell(_insisting(tell, write).durable_seq)
+    registry.close()
+
+
+def _insisting(tell: Tell, write: Callable[[], T]) -> T:
+    for _ in range(MOST_TRIES):
+        try:
+            return write()
+        except HomeError as error:
+            tell(str(error))
+    return write()

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -47,6 +48,7 @@ class Database:
             raise unusable(home, error) from error
         self._writer = _engine(self.path, "rwc", "BEGIN IMMEDIATE", timeout_s)
         self._readers = _engine(self.path, "ro", "BEGIN", timeout_s)
+        self._has_failed = False  # a write since SQLite's log was begun
         try:
             self._upgrade()
         except BaseException:
@@ -60,10 +62,13 @@ class Database:
         A power cut may take back one that is not `durable`, but never part of it, and none before.
         """
         mode = "FULL" if durable else "NORMAL"
-        with self._lock.held(), self._explained(self._writer), self._writer.connect() as connection:
-            _pragma(connection, f"synchronous = {mode}")
-            with connection.begin():
-                yield connection
+        with self._lock.held(), self._explained(self._writer):
+            if self._has_failed:
+                self._begin_log_anew()
+            with self._writer.connect() as connection:
+                _pragma(connection, f"synchronous = {mode}")
+                with connection.begin():
+                    yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -107,6 +112,20 @@ class Database:
             return None  # no file or table yet, or in the making: wait for the lock and see
         return found
 
+    def _begin_log_anew(self) -> None:
+        """Fold SQLite's log into the database, and empty it; whatever fails of that is raised.
+
+        The system takes pages that it failed to sync for clean: a later sync of the same log would
+        succeed, and what it acknowledged would hang on pages that are not on the disk.
+        """
+        with self._writer.connect() as connection:  # readers stay: they know where the log ended
+            if _pragma(connection, "wal_checkpoint(TRUNCATE)")[0]:
+                raise HomeError(
+                    f"{self.path}: a write has failed, and another program that reads keeps the "
+                    "log from being begun anew; end what has been reading for long"
+                )
+        self._has_failed = False
+
     @contextmanager
     def _explained(self, engine: Engine) -> Iterator[None]:
         try:
@@ -117,6 +136,7 @@ class Database:
             if reason is None:
                 raise
             engine.dispose()  # after a failed sync this descriptor's cache is not to be trusted
+            self._has_failed |= engine is self._writer
             raise HomeError(
                 f"{self.path}: {reason} ({cause}); nothing half-written was kept; "
                 "AZURAFORGE_HOME names another home folder"
@@ -148,8 +168,9 @@ def _engine(path: Path, mode: str, begin: str, timeout_s: float) -> Engine:
     return engine
 
 
-def _pragma(connection: Connection, setting: str) -> None:
-    """Set what SQLite lets be set only between transactions."""
+def _pragma(connection: Connection, setting: str) -> tuple[Any, ...]:
+    """Set what SQLite lets be set only between transactions; what it answers."""
     cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA {setting}")
+    answer = cursor.execute(f"PRAGMA {setting}").fetchone()
     cursor.close()
+    return answer or ()

@@ -11,6 +11,10 @@ FEW = {
     "power-journal": 2,
     "power-checkpoint": 2,
     "power-registry": 2,
+    "full-blobs": 20,
+    "full-journal": 4,
+    "sync-checkpoint": 2,
+    "sync-journal": 3,
 }
 MANY = {
     "bits-blob": 1000,
@@ -19,6 +23,10 @@ MANY = {
     "power-journal": 100,
     "power-checkpoint": 100,
     "power-registry": 100,
+    "full-blobs": 300,
+    "full-journal": 100,
+    "sync-checkpoint": 12,
+    "sync-journal": 24,
 }
 
 
