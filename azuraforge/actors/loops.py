@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
+
 from azuraforge.engine.nn import Module
 from azuraforge.engine.optim import SGD, Adam, AdamW, Optimizer
 from azuraforge.engine.random import Generator
-from azuraforge.engine.train import Loop
+from azuraforge.engine.train import Loop, Schedule
 from azuraforge.plugin import Task
 from azuraforge.schema.config import OptimizerConfig, PluginConfig
 from azuraforge.schema.specs import RunSpec
@@ -29,6 +31,15 @@ def new_loop(spec: RunSpec, config: PluginConfig, task: Task) -> Loop:
         batch_size=training.batch_size,
         generator=Generator(spec.seed).child("loop"),
         device=spec.device,
+        precision=spec.precision,
+        schedule=Schedule(**structs.asdict(config.schedule)),
+        accumulate=training.accumulate,
+        clip_norm=training.clip_norm,
+        ema=training.ema,
+        patience=training.patience,
+        min_delta=training.min_delta,
+        validate_every=training.validate_every,
+        statistics_every=training.statistics_every,
     )
 
 

@@ -6,16 +6,27 @@ import math
 from collections.abc import Callable
 
 from azuraforge.actors.digest import digest
-from azuraforge.engine.train import Epoch, Happening, Loop, Step
+from azuraforge.engine.train import (
+    EarlyStop,
+    Epoch,
+    Happening,
+    LayerStatistics,
+    Loop,
+    Step,
+    Validation,
+)
 from azuraforge.errors import NonFiniteError
 from azuraforge.plugin import Task
+from azuraforge.schema import events
 from azuraforge.schema.events import (
     CheckpointSaved,
     EpochFinished,
     Event,
+    Intervened,
     Metrics,
     RunStarted,
     StepFinished,
+    ValidationFinished,
 )
 from azuraforge.schema.provenance import Provenance
 from azuraforge.schema.specs import RunSpec, spec_hash
@@ -55,6 +66,19 @@ def event_of(happened: Happening, loop: Loop) -> Event:
                 metrics=finite(happened.metrics, f"step {happened.step}"),
                 digest=digest(loop.model),
             )
+        case LayerStatistics():
+            for layer, statistics in happened.layers.items():
+                finite(statistics, f"step {happened.step}, {layer}")
+            return events.LayerStatistics(step=happened.step, layers=happened.layers)
+        case Validation():
+            return ValidationFinished(
+                step=happened.step,
+                epoch=happened.epoch,
+                validation=finite(happened.validation, f"step {happened.step}, validation"),
+                is_best=happened.is_best,
+            )
+        case EarlyStop():
+            return Intervened(step=happened.step, command="early-stop", reason=happened.reason)
         case Epoch():
             where = f"epoch {happened.epoch}"
             return EpochFinished(
@@ -68,7 +92,7 @@ def event_of(happened: Happening, loop: Loop) -> Event:
 
 def saved(loop: Loop) -> Callable[[str], CheckpointSaved]:
     """What tells that the loop as it stands is durable, once the blob has its name."""
-    step, epoch = loop.step, math.ceil(loop.step / len(loop.loader))
+    step, epoch = loop.step, math.ceil(loop.step / loop.steps_per_epoch)
     return lambda sha256: CheckpointSaved(step=step, epoch=epoch, sha256=sha256)
 
 

@@ -278,7 +278,8 @@ class Trainer:
         policy = self.spec.checkpoint
         if isinstance(happened, Epoch):
             return policy.every_epochs > 0 and happened.epoch % policy.every_epochs == 0
-        return policy.every_steps > 0 and happened.step % policy.every_steps == 0
+        is_step = isinstance(happened, Step) and policy.every_steps > 0
+        return is_step and happened.step % policy.every_steps == 0
 
     def _saving(self, held: Held) -> Later:
         assert self._saver is not None

@@ -44,7 +44,7 @@ class SGD(Optimizer):
     def update(self, w: Array, g: Array, lr: float, state: State, group: Group) -> None:
         g = decayed(w, g, group)
         if group["momentum"]:
-            v = state["momentum_buffer"]
+            v = state.get("momentum_buffer")  # none where the momentum was 0 so far
             if v is None:
                 v = state["momentum_buffer"] = g.copy()
             else:

@@ -1,4 +1,4 @@
-"""The training loop: an iterator of steps and epochs whose whole state can be taken and put back.
+"""The training loop: an iterator of happenings whose whole state can be taken and put back.
 
 Everything random comes from children of one generator, so a loop is a function of its arguments;
 a loop loaded with another's state goes on exactly as that one would have.
@@ -6,59 +6,54 @@ a loop loaded with another's state goes on exactly as that one would have.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
 from azuraforge.engine import compiling
 from azuraforge.engine.data import DataLoader, TensorDataset
-from azuraforge.engine.device import Array, module_of, put
-from azuraforge.engine.grad.autograd import detect_anomaly, no_grad
+from azuraforge.engine.device import Array, put
+from azuraforge.engine.grad.autograd import no_grad
 from azuraforge.engine.nn import Module
 from azuraforge.engine.optim import Optimizer
-from azuraforge.engine.optim.flat import flat, nested
-from azuraforge.engine.random import Generator, using
-from azuraforge.engine.replay.capture import MOST_UNPROVEN, capture
+from azuraforge.engine.random import Generator
+from azuraforge.engine.replay.capture import MOST_UNPROVEN
 from azuraforge.engine.tensor import Tensor
-from azuraforge.errors import ConfigError, NonFiniteError
+from azuraforge.engine.train import loop_state
+from azuraforge.engine.train.average import Average
+from azuraforge.engine.train.gradients import Batch, Gradients, Precision, clip
+from azuraforge.engine.train.happenings import (
+    EarlyStop,
+    Epoch,
+    Happening,
+    LayerStatistics,
+    Metrics,
+    Step,
+    Validation,
+)
+from azuraforge.engine.train.improvement import Improvement
+from azuraforge.engine.train.layer_statistics import Comparison
+from azuraforge.engine.train.live import checked
+from azuraforge.engine.train.schedule import Plateau, Schedule
+from azuraforge.errors import ConfigError
 
 EVALUATION_ROWS = 1024  # per forward pass: bounds memory, not a result
-Metrics = dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One update: metrics are of its batch, before it."""
-
-    step: int
-    epoch: int
-    loss: float
-    lr: float
-    grad_norm: float
-    metrics: Metrics
-    rows: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """One pass: means over its batches, and validation after it."""
-
-    epoch: int
-    step: int
-    train: Metrics
-    validation: Metrics
-    is_best: bool
-
-
-Happening = Step | Epoch
+CONSTANT = Schedule()
 
 
 @dataclass(kw_only=True)
 class Loop:
-    """Trains `model` on `train`; iterate it for a Step per update and an Epoch per pass."""
+    """Trains `model` on `train`; iterate it for a Step per update and an Epoch per pass.
+
+    A step is of `accumulate` batches. With `ema` the averaged weights are validated and kept as the
+    best. It ends early after `patience` epochs without an improvement of the monitored metric by
+    `min_delta`. `precision` float16 is mixed: products in half, the loss scaled; validation is of
+    the weights as they are, in float32.
+    """
 
     model: Module
     optimizer: Optimizer
@@ -72,73 +67,108 @@ class Loop:
     batch_size: int
     generator: Generator
     device: str = "cpu"
+    schedule: Schedule = CONSTANT
+    accumulate: int = 1  # batches in a step
+    clip_norm: float | None = None
+    ema: float | None = None  # decay
+    patience: int | None = None  # epochs
+    min_delta: float = 0.0
+    validate_every: int = 0  # steps; 0: after epochs only
+    statistics_every: int = 0  # steps; 0: never
+    precision: Precision = "float32"
     step: int = 0  # updates done
     epoch: int = 0  # passes done, their validation included
     best_epoch: int = 0
+    best_step: int = 0
     best_validation: Metrics = field(default_factory=dict)
     best_weights: dict[str, Array] = field(default_factory=dict)
-    _sums: Metrics = field(default_factory=dict)  # of the present epoch, weighted by rows
+    is_stopping: bool = False  # early, and has told so
+    sums: Metrics = field(default_factory=dict)  # of the present epoch, weighted by rows
+    validated: int = 0  # the last step within an epoch that was
+    pending: list[LayerStatistics] = field(default_factory=list)  # of the step just told
 
     def __post_init__(self) -> None:
+        if self.accumulate < 1:
+            raise ConfigError(f"accumulate {self.accumulate}; allowed: 1 or more batches")
         self.loader = DataLoader(
             self.train, self.batch_size, shuffle=True, generator=self.generator.child("order")
         )
+        self.steps_per_epoch = -(-len(self.loader) // self.accumulate)  # the last may be smaller
         self.noise = self.generator.child("noise")  # dropout and the like
-        self._eager = self._new_step()
-        self.captured = capture(self._eager)
+        self.gradients = Gradients(
+            model=self.model,
+            optimizer=self.optimizer,
+            loss=self.loss,
+            noise=self.noise,
+            device=self.device,
+            precision=self.precision,
+        )
+        self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]  # unscheduled
+        self.average = None if self.ema is None else Average(self.model, self.ema)
+        self.improvement = Improvement(mode=self.mode, min_delta=self.min_delta)
+        self.plateau = Plateau(
+            schedule=self.schedule,
+            improvement=Improvement(mode=self.mode, min_delta=self.min_delta),
+        )
+        self._batches: Iterator[Any] = iter(())
+        self._next: int | None = None  # the step whose batches come next
 
     @property
     def steps(self) -> int:
-        """Updates in the whole run."""
-        return self.epochs * len(self.loader)
+        """Updates in the whole run, unless it ends early."""
+        return self.epochs * self.steps_per_epoch
 
     @property
     def is_done(self) -> bool:
         """Whether no update is left to do."""
-        return self.step >= self.steps
+        return self.is_stopping or self.step >= self.steps
 
     @property
     def lr(self) -> float:
         """The learning rate as it is set, before any schedule."""
-        return float(self.optimizer.param_groups[0]["lr"])
-
-    def set(self, path: str, value: Any) -> None:
-        """Give a setting a new value from the next step on. Raises: ConfigError."""
-        group, _, name = path.partition(".")
-        if group != "optim" or name not in self.optimizer.param_groups[0]:
-            raise ConfigError(f"set: {path!r} is no setting of the loop")
-        for parameters in self.optimizer.param_groups:
-            parameters[name] = value
+        return self.rates[0]
 
     @property
     def manner(self) -> str:
         """How steps are done just now, in words; empty before that is known."""
+        captured = self.gradients.captured
         if compiling.now() is not None:
             return "compiling kernels for this machine, once: some seconds"
-        if self.captured.reason is not None:
-            return f"steps are eager, not replayed: {self.captured.reason}"
-        if self.captured.is_replayed:
+        if captured.reason is not None:
+            return f"steps are eager, not replayed: {captured.reason}"
+        if captured.is_replayed:
             return "steps are replayed from a recording"
         if self.step > MOST_UNPROVEN:
             return "steps are eager, not replayed: their shapes, or values they use, always change"
         return ""
 
-    def __iter__(self) -> Iterator[Step | Epoch]:
+    def __iter__(self) -> Iterator[Happening]:
         """Go on from the present step to the end. Raises: NonFiniteError."""
-        while self.epoch < self.epochs:
-            done = self.step - self.epoch * len(self.loader)
-            for batch in self.loader.batches(self.epoch + 1, done):
-                yield self._train_step(batch)
-            yield self._end_epoch()
+        while (happening := self._advance()) is not None:
+            yield happening
+
+    def set(self, path: str, value: Any) -> None:
+        """Change a live setting between two steps.
+
+        Raises: ConfigError for a path that is not live, and for a value that is not allowed.
+        """
+        value = checked(path, value)
+        group, name = path.split(".")
+        if group == "optim":
+            self._set_optimizer(name, value)
+        elif name == "epochs" and value < (begun := self.epoch + bool(self.sums)):
+            raise ConfigError(f"{path}: got {value}; allowed: {begun} or more, which are begun")
+        else:
+            setattr(self, name, value)
 
     def evaluate(self, dataset: TensorDataset) -> Metrics:
-        """Loss and metrics over a whole dataset, dropout off."""
+        """Loss and metrics over a whole dataset, of the model as it is, dropout off."""
         self.model.eval()
         outputs, total = [], 0.0
         with no_grad():
             for start in range(0, len(dataset), EVALUATION_ROWS):
                 x, target, *_ = dataset[start : start + EVALUATION_ROWS]
-                output = self.model(self._tensor(x))
+                output = self.model(Tensor(put(x, self.device)))
                 total += self.loss(output, put(target, self.device)).item() * len(x)
                 outputs.append(output.detach().numpy())
         return {"loss": total / len(dataset), **self._measure(np.concatenate(outputs), dataset)}
@@ -148,135 +178,138 @@ class Loop:
 
         The arrays are those in use: save or copy them before the next step.
         """
-        optimizer, settings = flat(self.optimizer.state_dict())
-        arrays = {
-            **{f"model.{key}": array for key, array in self.model.state_dict().items()},
-            **{f"optim.{key}": array for key, array in optimizer.items()},
-            **{f"best.{key}": array for key, array in self.best_weights.items()},
-        }
-        values = {
-            "step": self.step,
-            "epoch": self.epoch,
-            "optimizer": settings,
-            "noise": list(self.noise.state),
-            "best_epoch": self.best_epoch,
-            "best_validation": self.best_validation,
-            "sums": self._sums,
-        }
-        return {key: put(array, "cpu") for key, array in arrays.items()}, values
+        return loop_state.taken(self)
 
     def load_state_dict(self, arrays: Mapping[str, Array], values: Mapping[str, Any]) -> None:
         """Become the loop that `state_dict` was taken of. Raises: ConfigError, ShapeError."""
-        self.model.load_state_dict(_below(arrays, "model."))
-        optimizer = nested(_below(arrays, "optim."), values["optimizer"])
-        self.optimizer.load_state_dict(optimizer)
-        self.step = values["step"]
-        self.epoch = values["epoch"]
-        self.noise.move_to(tuple(values["noise"]))
-        self.best_epoch = values["best_epoch"]
-        self.best_validation = dict(values["best_validation"])
-        self.best_weights = {key: array.copy() for key, array in _below(arrays, "best.").items()}
-        self._sums = dict(values["sums"])
+        loop_state.put_back(self, arrays, values)
+        self._next = None
 
-    def _train_step(self, batch: tuple[Array, ...]) -> Step:
-        noise = self.noise.state
-        loss, output = self._forward_backward(batch, self.captured)
-        norm = _gradient_norm(self.optimizer)
-        if not math.isfinite(loss) or not math.isfinite(norm):
-            self._explain(batch, noise, loss)
-        self.optimizer.step()
+    def _advance(self) -> Happening | None:
+        """The next happening; None at the end."""
+        if self.pending:
+            return self.pending.pop(0)
+        if self.is_stopping or self.epoch >= self.epochs:
+            return None
+        done = self.step - self.epoch * self.steps_per_epoch
+        if not done and self.patience is not None and self.improvement.stale >= self.patience:
+            return self._stop_early()
+        if done == self.steps_per_epoch:
+            return self._end_epoch()
+        if self._owes_validation(done):
+            return self._validate_within()
+        return self._train_step(self._group(done))
+
+    def _group(self, done: int) -> Sequence[Batch]:
+        """The batches of the next step, `done` steps into the epoch."""
+        if self._next != self.step:
+            self._batches = self.loader.batches(self.epoch + 1, done * self.accumulate)
+        self._next = self.step + 1
+        return list(islice(self._batches, self.accumulate))
+
+    def _train_step(self, batches: Sequence[Batch]) -> Step:
+        found = self.gradients.of(batches, self.step + 1)
+        every = self.statistics_every
+        before = Comparison(self.model) if every and (self.step + 1) % every == 0 else None
+        if self.clip_norm is not None:
+            clip(self.optimizer, found.norm, self.clip_norm)
+        lr = self._schedule()
+        self.gradients.apply()
+        if self.average is not None:
+            self.average.take()
         self.step += 1
-        rows = len(batch[0])
-        metrics = self._measure(output, TensorDataset(*batch))
-        for key, value in {"loss": loss, "rows": 1.0, **metrics}.items():
-            self._sums[key] = self._sums.get(key, 0.0) + value * rows
+        if before is not None:
+            self.pending.append(before.after(self.step))
+        rows = _joined(batches)
+        metrics = self._measure(found.output, rows)
+        for key, value in {"loss": found.loss, "rows": 1.0, **metrics}.items():
+            self.sums[key] = self.sums.get(key, 0.0) + value * len(rows)
         return Step(
             step=self.step,
             epoch=self.epoch + 1,
-            loss=loss,
-            lr=float(self.optimizer.param_groups[0]["lr"]),
-            grad_norm=norm,
+            loss=found.loss,
+            lr=lr,
+            grad_norm=found.norm,
             metrics=metrics,
-            rows=rows,
+            rows=len(rows),
         )
 
-    def _forward_backward(
-        self, batch: tuple[Array, ...], step: Callable[[Tensor, Array], tuple[Tensor, Tensor]]
-    ) -> tuple[float, Array]:
-        self.model.train()
-        x, target, *_ = batch
-        loss, output = step(self._tensor(x), put(target, self.device))
-        return loss.item(), output.detach().numpy()
+    def _schedule(self) -> float:
+        """Give the optimizer the rates of the next step; that of its first group."""
+        factor = self.schedule.factor(self.step, self.steps) * self.plateau.factor
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        return self.rates[0] * factor
 
-    def _new_step(self) -> Callable[[Tensor, Array], tuple[Tensor, Tensor]]:
-        """The part of a step that is captured; a function of what it names and no more."""
-        model, optimizer, loss_of, noise = self.model, self.optimizer, self.loss, self.noise
+    def _owes_validation(self, done: int) -> bool:
+        """Whether the present step, which is not the last of its epoch, is yet to be validated."""
+        if not self.validate_every or not done or self.validated == self.step:
+            return False
+        return self.step % self.validate_every == 0
 
-        def step(x: Tensor, target: Array) -> tuple[Tensor, Tensor]:
-            optimizer.zero_grad()
-            with using(noise):
-                output = model(x)
-                loss = loss_of(output, target)
-            loss.backward()
-            return loss, output
-
-        return step
-
-    def _explain(self, batch: tuple[Array, ...], noise: tuple[int, int], loss: float) -> None:
-        """Do the step again, watched, to name the first op that made NaN or Inf."""
-        where = f"step {self.step + 1}: loss {loss}"
-        for key, array in self.model.state_dict().items():
-            if not bool(module_of(array).isfinite(array).all()):
-                raise NonFiniteError(f"{where}; parameter {key} is not finite before the step")
-        for array in batch:
-            if array.dtype.kind == "f" and not bool(module_of(array).isfinite(array).all()):
-                raise NonFiniteError(f"{where}; the batch itself holds NaN or Inf")
-        self.noise.move_to(noise)
-        try:
-            with detect_anomaly():
-                self._forward_backward(batch, self._eager)
-        except NonFiniteError as error:
-            raise NonFiniteError(f"{where}; {error}") from None
-        raise NonFiniteError(f"{where}; no single op made it: the gradient norm overflowed")
+    def _validate_within(self) -> Validation:
+        validation, is_best = self._validate()
+        self.validated = self.step
+        return Validation(
+            step=self.step, epoch=self.epoch + 1, validation=validation, is_best=is_best
+        )
 
     def _end_epoch(self) -> Epoch:
-        rows = self._sums["rows"]
-        train = {key: total / rows for key, total in self._sums.items() if key != "rows"}
-        validation = self.evaluate(self.validation)
-        if self.monitor not in validation:
-            raise ConfigError(f"monitor {self.monitor!r} is not among {sorted(validation)}")
-        is_best = not self.best_epoch or self._better(validation)
-        if is_best:
-            self.best_epoch, self.best_validation = self.epoch + 1, validation
-            self.best_weights = {k: a.copy() for k, a in self.model.state_dict().items()}
-        self._sums = {}
+        rows = self.sums["rows"]
+        train = {key: total / rows for key, total in self.sums.items() if key != "rows"}
+        validation, is_best = self._validate()
+        self.improvement.take(validation[self.monitor])
+        self.plateau.take(validation[self.monitor])
+        self.sums = {}
+        self._next = None
         self.epoch += 1
         return Epoch(
             epoch=self.epoch, step=self.step, train=train, validation=validation, is_best=is_best
         )
 
+    def _validate(self) -> tuple[Metrics, bool]:
+        """The validation metrics, and whether they are the best so far, which is then kept."""
+        with nullcontext() if self.average is None else self.average.in_force():
+            validation = self.evaluate(self.validation)
+            if self.monitor not in validation:
+                raise ConfigError(f"monitor {self.monitor!r} is not among {sorted(validation)}")
+            is_best = not self.best_epoch or self._better(validation)
+            if is_best:
+                self.best_epoch, self.best_step = self.epoch + 1, self.step
+                self.best_validation = validation
+                self.best_weights = {k: a.copy() for k, a in self.model.state_dict().items()}
+        return validation, is_best
+
     def _better(self, validation: Metrics) -> bool:
         new, best = validation[self.monitor], self.best_validation[self.monitor]
         return new > best if self.mode == "max" else new < best
+
+    def _stop_early(self) -> EarlyStop:
+        self.is_stopping = True
+        return EarlyStop(
+            step=self.step,
+            epoch=self.epoch,
+            reason=f"{self.improvement.stale} epochs brought no better validation {self.monitor} "
+            f"than {self.improvement.best:.6g} (training.patience)",
+        )
+
+    def _set_optimizer(self, name: str, value: float) -> None:
+        if name == "lr":
+            self.rates = [value] * len(self.rates)
+            return
+        for group in self.optimizer.param_groups:
+            if name not in group:
+                kind = type(self.optimizer).__name__
+                raise ConfigError(f"optim.{name}: {kind} has none; choose an optimizer that does")
+            group[name] = value
 
     def _measure(self, output: Array, rows: TensorDataset) -> Metrics:
         """The metrics as Python's own numbers, which a checkpoint can keep, whatever they were."""
         return {name: float(value) for name, value in self.metrics(output, rows).items()}
 
-    def _tensor(self, x: Array) -> Tensor:
-        return Tensor(put(x, self.device))
 
-
-def _gradient_norm(optimizer: Optimizer) -> float:
-    """The Euclidean norm of all gradients together; Inf where a square overflows."""
-    squares = 0.0
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller looks, and explains
-        for parameter in optimizer.params:
-            if parameter.grad is not None:
-                flat = parameter.grad.data.reshape(-1)
-                squares += float(flat @ flat)
-    return math.sqrt(squares)
-
-
-def _below(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+def _joined(batches: Sequence[Batch]) -> TensorDataset:
+    """The rows of all batches."""
+    if len(batches) == 1:
+        return TensorDataset(*batches[0])
+    return TensorDataset(*(np.concatenate(parts) for parts in zip(*batches, strict=True)))
