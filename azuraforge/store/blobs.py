@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,6 +31,19 @@ class BlobEntry(NamedTuple):
     sha256: str
     size_bytes: int
     modified_at: float
+
+
+class Stray(NamedTuple):
+    """What lies among the blobs and is none: where it lies, its size, when it was last written."""
+
+    place: str
+    size_bytes: int
+    modified_at: float
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a writer began it; one that is alive writes to it again and again."""
+        return self.place.rpartition("/")[2].startswith(UNFINISHED)
 
 
 class BlobStore(Protocol):
@@ -59,6 +73,14 @@ class BlobStore(Protocol):
 
     def names(self) -> Iterator[BlobEntry]:
         """What is kept, in no order, and each blob at most once."""
+        ...
+
+    def strays(self) -> Iterator[Stray]:
+        """What lies where only blobs should, and is none."""
+        ...
+
+    def sweep(self, *, written_before: float) -> list[Stray]:
+        """Delete what writers that died have left unfinished before this time; what that was."""
         ...
 
     def __contains__(self, sha256: object) -> bool: ...
@@ -154,6 +176,32 @@ class Blobs:
                 continue  # deleted meanwhile
             yield BlobEntry(name, found.st_size, found.st_mtime)
 
+    def strays(self) -> Iterator[Stray]:
+        """Files below the folder that are no blobs: unfinished ones, and those of somebody else."""
+        for path in self.folder.rglob("*"):
+            place = path.relative_to(self.folder).as_posix()
+            if is_name(place.replace("/", "", 1)) and path.parent.parent == self.folder:
+                continue
+            try:
+                found = path.lstat()
+            except FileNotFoundError:
+                continue  # renamed or deleted meanwhile
+            if not stat.S_ISDIR(found.st_mode):
+                yield Stray(place, found.st_size, found.st_mtime)
+
+    def sweep(self, *, written_before: float) -> list[Stray]:
+        """Delete what writers that died have left unfinished before this time; what that was.
+
+        Raises: HomeError if it cannot be deleted.
+        """
+        left = [s for s in self.strays() if s.is_unfinished and s.modified_at < written_before]
+        try:
+            for stray in left:
+                (self.folder / stray.place).unlink(missing_ok=True)
+        except OSError as error:
+            raise unusable(self.root, error) from error
+        return left
+
     def __contains__(self, sha256: object) -> bool:
         return is_name(sha256) and self._path(str(sha256)).is_file()
 
@@ -198,6 +246,14 @@ class MemoryBlobs:
         for sha256, data in list(self._blobs.items()):
             yield BlobEntry(sha256, len(data), self._put_at[sha256])
 
+    def strays(self) -> Iterator[Stray]:
+        """Nothing."""
+        return iter(())
+
+    def sweep(self, *, written_before: float) -> list[Stray]:
+        """Nothing is ever left unfinished."""
+        return []
+
     def __contains__(self, sha256: object) -> bool:
         return sha256 in self._blobs
 
@@ -224,6 +280,14 @@ class DiscardingBlobs:
     def names(self) -> Iterator[BlobEntry]:
         """Nothing."""
         return iter(())
+
+    def strays(self) -> Iterator[Stray]:
+        """Nothing."""
+        return iter(())
+
+    def sweep(self, *, written_before: float) -> list[Stray]:
+        """Nothing is ever left unfinished."""
+        return []
 
     def __contains__(self, sha256: object) -> bool:
         return False

@@ -15,6 +15,7 @@ from azuraforge.errors import ConfigError, NotFoundError, ServiceError
 from azuraforge.store.blobs import (
     BlobEntry,
     Part,
+    Stray,
     checked,
     chunks,
     digest,
@@ -92,13 +93,19 @@ class S3Blobs:
 
     def names(self) -> Iterator[BlobEntry]:
         """What is kept, in no order, and each blob at most once."""
-        with self._told():
-            for page in obstore.list(self._store, FOLDER, chunk_size=1000):
-                for found in page:
-                    name = found["path"].removeprefix(FOLDER).replace("/", "", 1)
-                    if is_name(name):
-                        put_at = found["last_modified"].timestamp()
-                        yield BlobEntry(name, found["size"], put_at)
+        for place, size, at in self._objects():
+            if is_name(name := place.replace("/", "", 1)):
+                yield BlobEntry(name, size, at)
+
+    def strays(self) -> Iterator[Stray]:
+        """Objects of somebody else; a half-done upload of ours is none, and S3 shows none."""
+        for found in self._objects():
+            if not is_name(found.place.replace("/", "", 1)):
+                yield found
+
+    def sweep(self, *, written_before: float) -> list[Stray]:
+        """Nothing: a rule of the bucket deletes half-done uploads (docs/storage.md)."""
+        return []
 
     def __contains__(self, sha256: object) -> bool:
         if not is_name(sha256):
@@ -109,6 +116,13 @@ class S3Blobs:
         except FileNotFoundError:
             return False
         return True
+
+    def _objects(self) -> Iterator[Stray]:
+        with self._told():
+            for page in obstore.list(self._store, FOLDER, chunk_size=1000):
+                for found in page:
+                    place = found["path"].removeprefix(FOLDER)
+                    yield Stray(place, found["size"], found["last_modified"].timestamp())
 
     @contextmanager
     def _told(self) -> Iterator[None]:

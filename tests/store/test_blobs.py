@@ -289,3 +289,21 @@ print({"sqlalchemy", "alembic"} & set(sys.modules))
     printed = subprocess.check_output([sys.executable, "-c", program], text=True)
 
     assert printed == "set()\n"
+
+
+def test_strays_are_told_and_only_old_unfinished_ones_swept(tmp_path):
+    blobs = Blobs(tmp_path)
+    blobs.put(b"abc")
+    unfinished = f"{ABC[:2]}/unfinished-xyz"
+    places = [unfinished, "note", f"{ABC[:2]}/{ABC[2:]}.bak", f"x/{ABC[:2]}/{ABC[2:]}"]
+    for place in places:
+        path = blobs.folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"ab")
+        os.utime(path, (1000, 1000))
+
+    assert sorted(stray.place for stray in blobs.strays()) == sorted(places)
+    assert blobs.sweep(written_before=1000) == []
+    assert [stray.place for stray in blobs.sweep(written_before=1001)] == [unfinished]
+    assert len(list(blobs.strays())) == 3
+    assert blobs.get(ABC) == b"abc"

@@ -128,12 +128,14 @@ def test_a_blob_is_deleted_if_it_was_put_before_the_time_told(blobs):
     assert list(blobs.names()) == []
 
 
-def test_names_pass_over_what_is_no_blob(bucket, tmp_path):
+def test_what_is_no_blob_is_a_stray_and_left_alone(bucket, tmp_path):
     blobs = open_blobs(tmp_path)
     blobs.put(b"abc")
     client().put_object(Bucket=bucket, Key="some/prefix/sha256/note", Body=b"x")
 
     assert [entry.sha256 for entry in blobs.names()] == [ABC]
+    assert blobs.sweep(written_before=1e12) == []
+    assert [(stray.place, stray.size_bytes) for stray in blobs.strays()] == [("note", 1)]
 
 
 def test_a_bucket_that_is_not_there_is_said(bucket, tmp_path, monkeypatch):
