@@ -4,6 +4,7 @@
     ├── ConfigError          a spec, config key or option that cannot be used (also ValueError)
     ├── NotFoundError        no such run, model, version, plugin (also LookupError)
     ├── RefusedError         understood, and not allowed in this state
+    │   └── FencedError      a later attempt has been given the run: this one writes no more
     ├── ServiceError         service or cluster cannot be reached; try again (also ConnectionError)
     ├── HomeError            the home folder cannot be used: not writable (also OSError)
     │   └── NoRoomError      the disk is full; what waits for room goes on when there is some
@@ -68,6 +69,10 @@ class RefusedError(AzuraForgeError):
     """Understood, and not allowed in the state things are in."""
 
     exit_code = 5
+
+
+class FencedError(RefusedError):
+    """A later attempt has been given the run: this one writes no more."""
 
 
 class ServiceError(AzuraForgeError, ConnectionError):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-READS = frozenset({"run", "runs", "events", "models", "model"})
+READS = frozenset(
+    "run runs events checkpoints requests dead_letters models model referenced".split()
+)
 
 
 class Door:

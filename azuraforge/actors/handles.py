@@ -7,18 +7,26 @@ unchanged in both.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Protocol, Self
 
+from azuraforge.errors import AzuraForgeError
+from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import LAST_EVENTS, Event, JournalEntry, News, Telemetry
 from azuraforge.schema.records import (
     ENDED,
     Ack,
+    Attempt,
+    Batch,
+    Checkpoint,
+    DeadLetter,
+    ForkPoint,
     ModelVersion,
     PluginInfo,
     PredictReply,
     PredictRequest,
     RunRecord,
+    RunState,
     StudyRecord,
 )
 from azuraforge.schema.specs import RunSpec, StudySpec
@@ -30,34 +38,98 @@ LOOK_S = (0.1, 2.0)  # how long to wait for the hub before the store is looked a
 class RegistryHandle(Protocol):
     """The one writer of runs, journals and models."""
 
-    async def create_run(self, spec: RunSpec) -> RunRecord:
-        """Write down a new run in state `queued`."""
+    async def create_run(
+        self,
+        spec: RunSpec,
+        *,
+        parent: ForkPoint | None = None,
+        requests: Sequence[Request] = (),
+        experiment: str = "default",
+        tags: Mapping[str, str] | None = None,
+    ) -> RunRecord:
+        """Write down a new run in state `queued`; the requests are numbered anew, in order."""
         ...
 
-    async def append(self, run: str, first_seq: int, events: Sequence[Event]) -> Ack:
-        """Append events numbered from `first_seq`; those already known are dropped.
+    async def fork(self, run: str, step: int, commands: Sequence[Command] = ()) -> RunRecord:
+        """A new run that is the given one up to the step, where the commands take effect.
 
-        Raises: NotFoundError; RefusedError for a gap in the numbers or a run that has ended.
+        Raises: NotFoundError; RefusedError for a step that the run has not done.
         """
         ...
 
-    async def report(self, run: str, telemetry: Telemetry) -> None:
+    async def begin_attempt(
+        self, run: str, holder: str, *, accepts_differences: bool = False
+    ) -> Attempt:
+        """Give the run's journal to a new Trainer, at `holder`; earlier ones can write no more.
+
+        Raises: NotFoundError; RefusedError if the run has ended.
+        """
+        ...
+
+    async def append(
+        self, run: str, first_seq: int, events: Sequence[Event], *, attempt: int | None = None
+    ) -> Ack:
+        """Append events numbered from `first_seq`; those already known are dropped.
+
+        Raises: NotFoundError; FencedError for an attempt after which another was given;
+            RefusedError for a gap in the numbers or a run that has ended.
+        """
+        ...
+
+    async def append_many(self, batches: Sequence[Batch]) -> list[Ack | AzuraForgeError]:
+        """Append each batch, all of them in one transaction; an answer for each."""
+        ...
+
+    async def report(self, run: str, telemetry: Telemetry, *, attempt: int | None = None) -> None:
         """Replace the run's telemetry."""
         ...
 
-    async def request_stop(self, run: str, reason: str) -> RunRecord:
-        """Ask a run to stop: a queued one ends at once, a running one after its present step.
+    async def command(self, run: str, command: Command) -> RunRecord:
+        """Ask something of a run; one that has no Trainer stops at once, others between two steps.
 
         Raises: NotFoundError; RefusedError if it has ended.
         """
+        ...
+
+    async def expire(self) -> list[RunRecord]:
+        """Note which runs have lost their Trainer: those not heard of for as long as a lease."""
+        ...
+
+    async def lose(self, run: str, cause: str, *, attempt: int) -> RunRecord:
+        """Note at once that an attempt is over, for who knows that its Trainer is dead."""
+        ...
+
+    async def give_up(self, run: str, cause: str) -> DeadLetter:
+        """End a run as failed, since no attempt can go on with it; it becomes a dead letter.
+
+        Raises: NotFoundError; RefusedError if it has ended.
+        """
+        ...
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """The runs that were given up, the latest first."""
+        ...
+
+    async def accept_differences(
+        self, run: str, found: Sequence[str], *, attempt: int
+    ) -> RunRecord:
+        """Mark the run as not exact: it goes on although this differs from where it began."""
         ...
 
     async def run(self, run: str) -> RunRecord:
         """The run of this id, or of the only id that begins so. Raises: NotFoundError."""
         ...
 
-    async def runs(self, limit: int = 100, before: str | None = None) -> list[RunRecord]:
-        """Runs, newest first; `before` (an id) continues a list."""
+    async def runs(
+        self,
+        limit: int = 100,
+        before: str | None = None,
+        *,
+        state: RunState | None = None,
+        experiment: str | None = None,
+        tag: str | None = None,
+    ) -> list[RunRecord]:
+        """Runs, newest first; `before` (an id) continues a list; `tag` is `key` or `key=value`."""
         ...
 
     async def events(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalEntry]:
@@ -78,12 +150,24 @@ class RegistryHandle(Protocol):
         """
         ...
 
+    async def checkpoints(self, run: str) -> list[Checkpoint]:
+        """The checkpoints that the run's journal names, newest first. Raises: NotFoundError."""
+        ...
+
+    async def requests(self, run: str) -> list[Request]:
+        """What is asked of the run and has not taken effect. Raises: NotFoundError."""
+        ...
+
     async def models(self) -> list[ModelVersion]:
         """Every version of every model, by name, newest version first."""
         ...
 
     async def model(self, name: str, version: str = "champion") -> ModelVersion:
         """A version by number or alias. Raises: NotFoundError."""
+        ...
+
+    async def referenced(self) -> set[str]:
+        """The SHA-256 of every blob that anything here refers to; others may be collected."""
         ...
 
 

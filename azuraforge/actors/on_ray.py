@@ -27,7 +27,9 @@ OBJECT_STORE_BYTES = 300 * 1024 * 1024  # models and data travel as blobs, not a
 PROBE_S = 5.0
 MOST_READERS = 10_000  # that wait at the hub at a time
 RETRIES = 3  # of calls that may safely be made twice, while a lost actor is started anew
-IDEMPOTENT = frozenset({"append", "report", "poll", "predict", *READS})
+IDEMPOTENT = READS | frozenset(
+    "append append_many report expire lose accept_differences poll predict".split()
+)
 
 # Ray reads these when it is imported; what the user has set stays.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")

@@ -25,6 +25,7 @@ from azuraforge.errors import (
     RefusedError,
     RunError,
 )
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import RunFailed
 from azuraforge.schema.records import (
     ENDED,
@@ -214,7 +215,7 @@ class Runtime:
 
     def _stop(self, run: str, begun: _Run, reason: str) -> None:
         try:
-            record = self.blocking.request_stop(run, reason)
+            record = self.blocking.command(run, Command(name="stop", reason=reason))
         except RefusedError:
             return  # it ended in the meantime
         if record.state in ENDED:

@@ -136,8 +136,10 @@ def _row(run: RunRecord) -> list[object]:
 
 def _stop(registry: Registry, arguments: Namespace) -> None:
     from azuraforge.cli.output import print_document
+    from azuraforge.schema.commands import Command
 
-    run = registry.request_stop(arguments.run, "azuraforge runs --stop")
+    stop = Command(name="stop", reason="azuraforge runs --stop")
+    run = registry.command(arguments.run, stop)
     if arguments.json:
         print_document(run)
     elif run.state == "stopped":

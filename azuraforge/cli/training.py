@@ -22,6 +22,7 @@ from azuraforge.cli.output import print_line
 from azuraforge.cli.progress import Progress
 from azuraforge.cli.results import metrics_table, pairs, predictions_table, registration
 from azuraforge.errors import RefusedError, RunError
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import Event, JournalEntry, RunFailed, RunFinished, RunStopped
 from azuraforge.schema.records import ENDED, PredictRequest, RunRecord
 from azuraforge.schema.specs import RunSpec
@@ -102,7 +103,7 @@ async def _stop_when(
     reason = await asked
     progress.note("stopping after the present step; the same again leaves at once")
     with suppress(RefusedError):  # it ended by itself in the meantime
-        await handles.registry.request_stop(run, reason)
+        await handles.registry.command(run, Command(name="stop", reason=reason))
 
 
 async def _report(handles: Handles, run: RunRecord, finished: RunFinished) -> None:

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from azuraforge.schema.commands import Request
 from azuraforge.schema.config import ConfigField
-from azuraforge.schema.events import JournalEntry, Metrics, Telemetry
+from azuraforge.schema.events import Event, JournalEntry, Metrics, Telemetry
 from azuraforge.schema.specs import RunSpec
 
 RunState = Literal["queued", "running", "paused", "lost", "finished", "failed", "stopped"]
@@ -65,6 +65,15 @@ class Ack(Struct, frozen=True, kw_only=True):
 
     durable_seq: int
     requests: list[Request] = []
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Events of one run for its journal, numbered from `first_seq`."""
+
+    run: str
+    first_seq: int
+    events: list[Event]
+    attempt: int | None = None  # None: from who supervises the run, which no attempt fences
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):

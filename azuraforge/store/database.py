@@ -20,7 +20,7 @@ from azuraforge.errors import HomeError
 from azuraforge.store.home import unusable
 from azuraforge.store.lock import Lock
 
-HEAD = "0001"  # the newest migration; a test keeps it so
+HEAD = "0002"  # the newest migration; a test keeps it so
 VERSION = "SELECT version_num FROM alembic_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 EXPLANATIONS = {
@@ -91,8 +91,11 @@ class Database:
                 return  # another process has just done it
             with self._explained(self._writer), self._writer.connect() as connection:
                 _pragma(connection, "journal_mode = WAL")
+                _pragma(connection, "foreign_keys = OFF")  # a table made anew keeps its children
                 with connection.begin():
                     _migrate(connection)
+                    _refuse_orphans(connection, self.path)
+                _pragma(connection, "foreign_keys = ON")
 
     def _is_up_to_date(self) -> bool:
         with self._explained(self._readers):
@@ -149,6 +152,14 @@ def _migrate(connection: Connection) -> None:
 
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
     command.upgrade(config, "head")
+
+
+def _refuse_orphans(connection: Connection, path: Path) -> None:
+    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if orphans:
+        tables = ", ".join(sorted({row[0] for row in orphans}))
+        raise HomeError(f"{path}: rows of {tables} refer to rows that are not there; nothing was "
+                        "changed; put a copy back")  # fmt: skip
 
 
 def _engine(path: Path, mode: str, begin: str, timeout_s: float) -> Engine:

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from azuraforge.schema.records import ModelVersion
 from azuraforge.store.tables import aliases, model_versions
@@ -26,6 +26,17 @@ def versions(db: Connection, name: str | None = None) -> list[ModelVersion]:
         structs.replace(_record.decode(row.record), aliases=standing[row.name, row.version])
         for row in db.execute(query)
     ]
+
+
+def last_version(db: Connection, name: str) -> int:
+    """The number of the model's newest version, 0 where there is none."""
+    last = select(func.max(model_versions.c.version)).where(model_versions.c.name == name)
+    return db.scalar(last) or 0
+
+
+def weights(db: Connection) -> set[str]:
+    """The blobs of every version."""
+    return {_record.decode(text).weights for text in db.scalars(select(model_versions.c.record))}
 
 
 def add(db: Connection, run_number: int, version: ModelVersion) -> None:

@@ -1,8 +1,7 @@
-"""Runs and their events in the database: what a transaction reads and writes of them."""
+"""Runs in the database: what a transaction reads and writes of their records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,28 +9,38 @@ from msgspec import structs
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from azuraforge.errors import NotFoundError
-from azuraforge.schema.events import Event, JournalEntry, Telemetry
-from azuraforge.schema.records import RunRecord
-from azuraforge.store.tables import events, runs
+from azuraforge.schema.events import Telemetry
+from azuraforge.schema.records import RunRecord, RunState
+from azuraforge.store.tables import runs, tags
 
 MOST_NAMED = 10  # ids in the message about an ambiguous one
 
-_event = msgspec.json.Decoder(Event)
 _record = msgspec.json.Decoder(RunRecord)
 _telemetry = msgspec.json.Decoder(Telemetry)
 
 
 class StoredRun(NamedTuple):
-    """A run's row: its number counts up in the order of creation."""
+    """A run's row: its number counts up in the order of creation.
+
+    `folded_state` is what its journal tells; `record.state` knows besides that the run waits for a
+    Trainer, or has lost it.
+    """
 
     number: int
     record: RunRecord
-    stop: str | None
+    folded_state: RunState
+    heard_at: float | None
+    best_step: int | None
 
 
-def add(db: Connection, record: RunRecord) -> None:
-    """Write down a new run."""
-    db.execute(insert(runs).values(id=record.id, record=_text(record)))
+def add(db: Connection, record: RunRecord, *, folded: RunState, best_step: int | None) -> int:
+    """Write down a new run; its number."""
+    values = {"state": record.state, "experiment": record.experiment, "best_step": best_step}
+    text = text_of(structs.replace(record, state=folded))
+    added = db.execute(insert(runs).values(id=record.id, record=text, **values))
+    (number,) = added.inserted_primary_key or (0,)
+    assert number
+    return int(number)
 
 
 def exists(db: Connection, run: str) -> bool:
@@ -64,48 +73,84 @@ def beginning(db: Connection, prefix: str) -> StoredRun:
     return _stored(rows[0])
 
 
-def newest(db: Connection, limit: int, before: int | None) -> list[RunRecord]:
-    """Runs in the order of creation backwards, from below the number `before`."""
+def newest(
+    db: Connection,
+    limit: int,
+    before: int | None,
+    *,
+    state: RunState | None = None,
+    experiment: str | None = None,
+    tag: tuple[str, str | None] | None = None,
+) -> list[RunRecord]:
+    """Runs in the order of creation backwards, from below the number `before`.
+
+    `tag` is a key and its value, None for any.
+    """
     query: Select[Any] = select(runs).order_by(runs.c.number.desc()).limit(limit)
     if before is not None:
         query = query.where(runs.c.number < before)
+    if state is not None:
+        query = query.where(runs.c.state == state)
+    if experiment is not None:
+        query = query.where(runs.c.experiment == experiment)
+    if tag is not None:
+        key, value = tag
+        tagged = select(tags.c.run).where(tags.c.key == key)
+        query = query.where(
+            runs.c.number.in_(tagged if value is None else tagged.where(tags.c.value == value))
+        )
     return [_stored(row).record for row in db.execute(query)]
 
 
-def save(db: Connection, number: int, record: RunRecord) -> None:
-    """Replace a run's record; its telemetry has its own place."""
-    db.execute(update(runs).where(runs.c.number == number).values(record=_text(record)))
+def silent(db: Connection, since: float) -> list[StoredRun]:
+    """Runs with a Trainer that was last heard of before this time."""
+    on = runs.c.state.in_(["queued", "running", "paused"])
+    query = select(runs).where(on, runs.c.heard_at < since).order_by(runs.c.number)
+    return [_stored(row) for row in db.execute(query)]
 
 
-def set_telemetry(db: Connection, run: str, telemetry: str) -> None:
-    """Replace a run's telemetry, as JSON. Raises: NotFoundError."""
-    if not db.execute(update(runs).where(runs.c.id == run).values(telemetry=telemetry)).rowcount:
-        raise _unknown(run)
+def save(
+    db: Connection, run: StoredRun, record: RunRecord, heard_at: float | None, best_step: int | None
+) -> None:
+    """Replace a run's record as its journal now tells it."""
+    db.execute(
+        update(runs)
+        .where(runs.c.number == run.number)
+        .values(record=text_of(record), state=record.state, heard_at=heard_at, best_step=best_step)
+    )
 
 
-def ask_to_stop(db: Connection, number: int, reason: str) -> None:
-    """Note that the run shall stop; the first reason stays."""
-    asked = func.coalesce(runs.c.stop, reason)
-    db.execute(update(runs).where(runs.c.number == number).values(stop=asked))
+def amend(db: Connection, run: StoredRun, record: RunRecord) -> None:
+    """Replace what no event tells of a run; its state stays."""
+    text = text_of(structs.replace(record, state=run.folded_state))
+    values = {"record": text, "experiment": record.experiment}
+    db.execute(update(runs).where(runs.c.number == run.number).values(**values))
 
 
-def add_events(db: Connection, number: int, first_seq: int, new: Sequence[str], at: float) -> None:
-    """Write down events, as JSON, numbered from `first_seq`."""
-    rows = [
-        {"run": number, "seq": seq, "event": event, "recorded_at": at}
-        for seq, event in enumerate(new, first_seq)
-    ]
-    db.execute(insert(events), rows)
+def hear(db: Connection, run: StoredRun, at: float) -> None:
+    """Note that the run's Trainer is there."""
+    values = {"heard_at": at, "state": run.folded_state}
+    db.execute(update(runs).where(runs.c.number == run.number).values(**values))
 
 
-def entries(db: Connection, run: StoredRun, after: int, limit: int) -> list[JournalEntry]:
-    """A run's journal from behind `after`, in order."""
-    query = select(events.c.seq, events.c.event)
-    query = query.where(events.c.run == run.number, events.c.seq > after)
-    return [
-        JournalEntry(run=run.record.id, seq=row.seq, event=_event.decode(row.event))
-        for row in db.execute(query.order_by(events.c.seq).limit(limit))
-    ]
+def lose(db: Connection, run: StoredRun) -> None:
+    """Note that the run's Trainer was not heard of in time."""
+    db.execute(update(runs).where(runs.c.number == run.number).values(state="lost"))
+
+
+def set_telemetry(db: Connection, run: StoredRun, telemetry: str) -> None:
+    """Replace a run's telemetry, as JSON."""
+    db.execute(update(runs).where(runs.c.number == run.number).values(telemetry=telemetry))
+
+
+def text_of(record: RunRecord) -> str:
+    """The record as it is kept: telemetry has its own place."""
+    return msgspec.json.encode(structs.replace(record, telemetry=None)).decode()
+
+
+def record_of(text: str) -> RunRecord:
+    """The record that was kept as this text."""
+    return _record.decode(text)
 
 
 def _unknown(run: str) -> NotFoundError:
@@ -113,11 +158,7 @@ def _unknown(run: str) -> NotFoundError:
 
 
 def _stored(row: Row[Any]) -> StoredRun:
-    record = _record.decode(row.record)
-    if row.telemetry is not None:
-        record = structs.replace(record, telemetry=_telemetry.decode(row.telemetry))
-    return StoredRun(row.number, record, row.stop)
-
-
-def _text(record: RunRecord) -> str:
-    return msgspec.json.encode(structs.replace(record, telemetry=None)).decode()
+    folded = _record.decode(row.record)
+    telemetry = None if row.telemetry is None else _telemetry.decode(row.telemetry)
+    record = structs.replace(folded, state=row.state, telemetry=telemetry)
+    return StoredRun(row.number, record, folded.state, row.heard_at, row.best_step)

@@ -6,11 +6,14 @@ A change here needs a migration in migrations/versions/ and its number as HEAD i
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -23,6 +26,7 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
         "fk": "fk_%(table_name)s_%(referred_table_name)s",
         "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
     }
 )
 
@@ -31,9 +35,14 @@ runs = Table(
     metadata,
     Column("number", Integer, primary_key=True),  # counts up: the order of creation
     Column("id", String(100), nullable=False, unique=True),
-    Column("record", Text, nullable=False),  # RunRecord without its telemetry
-    Column("stop", Text),  # the reason, where somebody asked the run to stop
+    Column("record", Text, nullable=False),  # RunRecord without its telemetry, as folded
     Column("telemetry", Text),
+    Column("state", String(20), nullable=False),  # also queued and lost, of which no event tells
+    Column("experiment", String(100), nullable=False),
+    Column("heard_at", Float),  # from its Trainer; NULL: none has begun, or the run has ended
+    Column("best_step", Integer),  # at which the validation metrics were the best so far
+    Index("ix_runs_state", "state"),
+    Index("ix_runs_experiment", "experiment"),
 )
 
 events = Table(
@@ -43,7 +52,71 @@ events = Table(
     Column("seq", Integer, primary_key=True),
     Column("event", Text, nullable=False),
     Column("recorded_at", Float, nullable=False),  # beside the event, which knows no clock
+    Column("chain", LargeBinary, nullable=False),  # SHA-256 over the chain before it and the event
     sqlite_with_rowid=False,  # a journal lies together, in order
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("at_step", Integer),
+    Column("done_seq", Integer),  # of the event that says it took effect
+    sqlite_with_rowid=False,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("cause", Text),  # of its end
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("is_best", Boolean, nullable=False),
+    Column("is_kept", Boolean, nullable=False),
+    Column("record", Text, nullable=False),  # the run's as it was then, for who forks here
+    Column("best_step", Integer),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number), primary_key=True),
+    Column("key", String(100), primary_key=True),
+    Column("value", Text, nullable=False),
+    Index("ix_tags_key", "key"),
+)
+
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number, name="fk_lineage_run"), primary_key=True),
+    Column("parent", Integer, ForeignKey(runs.c.number, name="fk_lineage_parent"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Index("ix_lineage_parent", "parent"),
 )
 
 model_versions = Table(

@@ -23,6 +23,7 @@ from azuraforge.errors import (
     NotFoundError,
     RefusedError,
 )
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import (
     CheckpointSaved,
     Event,
@@ -75,8 +76,8 @@ def test_a_runs_journal_is_what_its_spec_says_and_its_record_folds_it(handles: H
     expected = started
     for event in journal:
         expected = folded(expected, event, at=0.0)
-    clock = {"started_at": 0.0, "ended_at": 0.0, "telemetry": None}
-    assert structs.replace(record, **clock) == structs.replace(expected, model_version=1)
+    beside = {"started_at": 0.0, "ended_at": 0.0, "telemetry": None, "chain": "", "attempt": 0}
+    assert structs.replace(record, **beside) == structs.replace(expected, model_version=1)
     assert record.telemetry is not None
     assert record.telemetry.step == 9
 
@@ -107,7 +108,7 @@ def test_a_running_run_stops_after_its_step_and_keeps_a_checkpoint(handles: Hand
     run = now(handles.start_run(tiny(**ENDLESS))).id
     now(until_step(handles, run, step=4))
 
-    now(handles.registry.request_stop(run, "seen enough"))
+    now(handles.registry.command(run, Command(name="stop", reason="seen enough")))
     record = now(handles.join(run))
 
     assert (record.state, record.error) == ("stopped", None)
@@ -122,8 +123,8 @@ def test_a_queued_run_that_is_stopped_never_begins(handles: Handles) -> None:
     now(until_step(handles, first))
     second = now(handles.start_run(tiny(threads=2))).id
 
-    stopped = now(handles.registry.request_stop(second, "changed my mind"))
-    now(handles.registry.request_stop(first, ""))
+    stopped = now(handles.registry.command(second, Command(name="stop", reason="changed my mind")))
+    now(handles.registry.command(first, Command(name="stop", reason="")))
 
     assert stopped.state == "stopped"
     assert now(handles.join(second)) == stopped
@@ -140,7 +141,7 @@ def test_a_run_that_is_stopped_while_its_data_is_read_ends_at_once_and_for_good(
     while not reached.exists():
         time.sleep(0.005)
 
-    stopped = now(handles.registry.request_stop(run, "too slow"))
+    stopped = now(handles.registry.command(run, Command(name="stop", reason="too slow")))
     gate.touch()
 
     assert now(handles.join(run)) == stopped

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from azuraforge.actors.hub import Hub
 from azuraforge.errors import ConfigError, DataError, FieldProblem, NotFoundError, RefusedError
+from azuraforge.schema.commands import Command
 from azuraforge.schema.config import ConfigField
 from azuraforge.schema.events import (
     Event,
@@ -80,12 +81,12 @@ class MemoryRegistry:
         self.records[run] = structs.replace(self.records[run], telemetry=telemetry)
         self.hub.report(run, telemetry)
 
-    async def request_stop(self, run: str, reason: str) -> RunRecord:
+    async def command(self, run: str, command: Command) -> RunRecord:
         record = await self.run(run)
         if record.state in ENDED:
             raise RefusedError(f"run {record.id} is {record.state}; only a run that runs can stop")
-        if record.state == "queued":
-            self.tell(record.id, RunStopped(step=0, reason=reason))
+        if record.state == "queued" and command.name == "stop":
+            self.tell(record.id, RunStopped(step=0, reason=command.reason))
         return self.records[record.id]
 
     async def run(self, run: str) -> RunRecord:

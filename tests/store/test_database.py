@@ -19,6 +19,8 @@ from azuraforge.errors import HomeError
 from azuraforge.store.database import HEAD, MIGRATIONS, Database
 from azuraforge.store.tables import metadata, runs
 
+QUEUED = {"state": "queued", "experiment": "default"}
+
 
 @pytest.fixture
 def database(tmp_path):
@@ -29,7 +31,7 @@ def database(tmp_path):
 
 def add_run(database: Database, name: str, record: str = "{}", *, durable: bool = True) -> None:
     with database.write(durable=durable) as db:
-        db.execute(insert(runs).values(id=name, record=record))
+        db.execute(insert(runs).values(id=name, record=record, **QUEUED))
 
 
 def names(database: Database) -> list[str]:
@@ -59,7 +61,11 @@ def test_the_migrations_make_exactly_the_tables_that_are_declared(database):
 
 def _statements(db) -> dict[str, set[str]]:
     rows = db.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
-    return {name: {line.strip(" \t,") for line in sql.splitlines()} for name, sql in rows}
+    # SQLite quotes the name of a table that was made anew.
+    return {
+        name: {line.strip(" \t,").replace('"', "") for line in sql.splitlines()}
+        for name, sql in rows
+    }
 
 
 def test_opening_a_database_that_is_up_to_date_does_not_load_alembic(database, tmp_path):
@@ -98,7 +104,7 @@ def test_a_commit_after_one_that_was_not_durable_is_synced_again(database):
 def test_a_transaction_whose_block_raises_leaves_nothing(database):
     def fail() -> None:
         with database.write() as db:
-            db.execute(insert(runs).values(id="a", record="{}"))
+            db.execute(insert(runs).values(id="a", record="{}", **QUEUED))
             db.execute(text("CREATE TABLE other (x INTEGER)"))
             raise KeyboardInterrupt
 
@@ -126,7 +132,7 @@ def test_a_reader_neither_waits_for_a_writer_nor_sees_half_of_it(database, tmp_p
     add_run(database, "a")
 
     with database.write() as db:
-        db.execute(insert(runs).values(id="b", record="{}"))
+        db.execute(insert(runs).values(id="b", record="{}", **QUEUED))
         meanwhile = names(reader)
 
     assert meanwhile == ["a"]
@@ -145,7 +151,7 @@ def test_a_writer_waits_for_another_one_and_then_goes_on(database, tmp_path):
 
     with database.write() as db:
         waiting.start()
-        db.execute(insert(runs).values(id="first", record="{}"))
+        db.execute(insert(runs).values(id="first", record="{}", **QUEUED))
     waiting.join(timeout=60)
 
     assert names(database) == ["first", "second"]
@@ -170,7 +176,8 @@ from pathlib import Path
 from sqlalchemy import text
 from azuraforge.store.database import Database
 with Database(Path(sys.argv[1])).write() as db:
-    db.execute(text("INSERT INTO runs (id, record) VALUES ('half', '{}')"))
+    columns = "(id, record, state, experiment)"
+    db.execute(text(f"INSERT INTO runs {columns} VALUES ('half', '{{}}', '', '')"))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -294,10 +301,11 @@ from sqlalchemy import text
 from azuraforge.errors import HomeError
 from azuraforge.store.database import Database
 database = Database(Path(sys.argv[1]))
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:
     with database.write() as db:
-        db.execute(text("INSERT INTO runs (id, record) VALUES ('a', :x)"), {"x": "x" * 200_000})
+        row = "INSERT INTO runs (id, record, state, experiment) VALUES ('a', :x, '', '')"
+        db.execute(text(row), {"x": "x" * 500_000})
 except HomeError as error:
     print(error)
 """

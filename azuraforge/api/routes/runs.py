@@ -13,6 +13,7 @@ from litestar.response.base import ASGIResponse
 from azuraforge.actors.handles import Handles, follow
 from azuraforge.api.event_stream import EventStreams
 from azuraforge.api.problems import problems
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import JournalEntry, Telemetry
 from azuraforge.schema.records import ENDED, RunRecord, StopRequest
 from azuraforge.schema.specs import RunSpec
@@ -56,7 +57,7 @@ async def stop_run(
     data: JSONBody[StopRequest],
 ) -> RunRecord:
     """Ask a run to stop: it does after its present step."""
-    return await handles.registry.request_stop(run, data.reason)
+    return await handles.registry.command(run, Command(name="stop", reason=data.reason))
 
 
 @get(

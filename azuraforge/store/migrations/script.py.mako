@@ -11,3 +11,7 @@ down_revision = ${repr(down_revision).replace("'", '"')}
 
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    ${downgrades if downgrades else "pass"}
