@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from azuraforge.actors.commands import check_command
 from azuraforge.actors.interventions import Interventions
-from azuraforge.actors.live import live_value
 from azuraforge.engine.train import Loop
 from azuraforge.errors import ConfigError
-from azuraforge.schema.commands import Request
-from azuraforge.schema.config import PluginConfig
+from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import Intervened
+from azuraforge.schema.specs import RunSpec
 
 
 class ControlState(Struct):
@@ -32,12 +32,12 @@ class Control:
     def __init__(
         self,
         interventions: Interventions,
-        config: PluginConfig,
+        spec: RunSpec,
         loop: Loop,
         live: Mapping[str, Callable[[Any], None]],
     ) -> None:
         self._interventions = interventions
-        self._config = config
+        self._spec = spec
         self._loop = loop
         self._live = live
         self.state = ControlState()
@@ -95,7 +95,8 @@ class Control:
 
     def _set(self, told: Intervened) -> Intervened:
         try:
-            value = live_value(self._config, told.path, told.value)
+            asked = Command(name="set", path=told.path, value=told.value)
+            value = check_command(self._spec, asked).value
             if told.path in self._live:
                 self._live[told.path](value)
                 self.state.live[told.path] = value

@@ -14,8 +14,10 @@ from azuraforge.plugin import Example, Plugin
 from azuraforge.schema.config import PluginConfig, configure, values_of
 from azuraforge.schema.specs import RunSpec
 
+Resolved = tuple[RunSpec, Plugin[Any], PluginConfig]
 
-def resolve(spec: RunSpec) -> tuple[RunSpec, Plugin[Any], PluginConfig]:
+
+def resolve(spec: RunSpec) -> Resolved:
     """The spec with its whole config, its plugin, and the config as the plugin's own struct.
 
     Raises: NotFoundError, PluginError, ConfigError; DeviceError for a device that does not work;
