@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import msgspec
@@ -141,6 +141,21 @@ def names_are_usable(subject: Subject) -> None:
         subject.need(False, f"Task.name is {task.name!r}, no name for a model: {error}")
     subject.need(task.mode in ("min", "max"), f"Task.mode is {task.mode!r}; allowed: min, max")
     subject.need(task.unit.isidentifier(), f"Task.unit is {task.unit!r}; use a plural: images")
+
+
+def live_settings_take_effect(subject: Subject) -> None:
+    """Task.live has a function for each setting that the plugin's own config declares live."""
+    shared = {field.path for field in fields_of(PluginConfig)}
+    live = {field.path for field in fields_of(subject.plugin.config) if field.live} - shared
+    found = set(subject.task.live)
+    subject.need(
+        found == live,
+        f"Task.live has {', '.join(sorted(found)) or 'nothing'}, the config declares "
+        f"{', '.join(sorted(live)) or 'nothing'} live beside what every run has; make "
+        f"them alike",
+    )
+    for path, change in subject.build(subject.seed).live.items():
+        change(reduce(getattr, path.split("."), subject.config))
 
 
 def splits_are_apart(subject: Subject) -> None:
@@ -314,6 +329,7 @@ RULES = (
     config_reads_back,
     building_is_repeatable,
     names_are_usable,
+    live_settings_take_effect,
     splits_are_apart,
     data_is_finite,
     every_parameter_learns,

@@ -102,6 +102,21 @@ def test_the_second_mirror_gives_the_rest_that_the_first_did_not(cache: Path) ->
     assert second.ranges == [f"bytes={CHUNK_BYTES}-"]
 
 
+def test_an_address_gives_a_file_that_is_called_otherwise_there(cache: Path) -> None:
+    with mirror(status=404) as without, mirror() as server:
+        path = fetch(
+            NAME,
+            sha256=SHA256,
+            mirrors=[without.url],
+            addresses=[f"{server.url}/input.txt"],
+            folder="folder",
+        )
+
+    assert path == cache / NAME
+    assert path.read_bytes() == CONTENT
+    assert server.paths == ["/files/input.txt"]
+
+
 @pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
 def test_a_part_of_something_else_does_not_spoil_the_file(cache: Path, ranges: bool) -> None:
     cache.mkdir(parents=True)
@@ -209,6 +224,7 @@ class Mirror:
 
     url: str
     ranges: list[str | None] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -227,6 +243,7 @@ def mirror(
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             told.ranges.append(asked)
+            told.paths.append(self.path)
             begin = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and ranges else 0
             if begin and begin >= len(content):
                 self.send_error(416)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ from azuraforge.errors import DataError, PluginError
 from azuraforge.plugin import Task
 from azuraforge.plugin_check import RULES, Subject, check
 from azuraforge.plugin_new import write_plugin
-from azuraforge.schema.config import PluginConfig
+from azuraforge.schema.config import LIVE, PluginConfig
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,31 @@ def test_a_task_with_an_unusable_name_is_caught(
 ) -> None:
     with pytest.raises(PluginError, match=said):
         rules.names_are_usable(Subject(with_task(sound, lambda task: change)))
+
+
+def test_a_live_setting_that_nothing_would_change_is_caught(sound: type) -> None:
+    class Warm(PluginConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+        heat: Annotated[float, msgspec.Meta(extra=LIVE)] = 0.5
+
+    def built(live: dict[str, Any]) -> Any:
+        def build(self: Any, config: Any, generator: Generator) -> Task:
+            return dataclasses.replace(sound().build(sound().config(), generator), live=live)
+
+        return with_method(sound, config=Warm, build=build)
+
+    given: list[float] = []
+
+    rules.live_settings_take_effect(Subject(built({"heat": given.append})))
+    with pytest.raises(PluginError, match="has nothing, the config declares heat live"):
+        rules.live_settings_take_effect(Subject(built({})))
+    assert given == [0.5]
+
+
+def test_a_function_for_a_setting_that_is_not_live_is_caught(sound: type) -> None:
+    plugin = with_task(sound, lambda task: {"live": {"optim.name": print}})
+
+    with pytest.raises(PluginError, match=r"has optim\.name, the config declares nothing"):
+        rules.live_settings_take_effect(Subject(plugin))
 
 
 def test_an_empty_split_is_caught(sound: type) -> None:

@@ -33,3 +33,10 @@ def cnn(source: Source, config: ModelConfig) -> nn.Module:
         nn.Dropout(config.dropout),
         nn.Linear(config.hidden, CLASSES),
     )
+
+
+def set_dropout(model: nn.Module, share: float) -> None:
+    """Make it the share that every dropout of the model zeroes from the next step on."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share

@@ -28,7 +28,8 @@ class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = 16
     hidden: Annotated[int, Meta(ge=1, le=8192, description="units of the hidden layer")] = 128
     dropout: Annotated[
-        float, Meta(ge=0, lt=1, description="share of inputs of a linear layer set to zero")
+        float,
+        Meta(ge=0, lt=1, description="share of inputs of a linear layer set to zero", extra=LIVE),
     ] = 0.25
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,15 @@ def test_a_prediction_has_the_label_its_probability_and_those_of_all_labels() ->
     assert prediction["probabilities"][prediction["label"]] == prediction["probability"]
 
 
+def test_a_dropout_set_meanwhile_is_that_of_the_next_step_replayed_or_not() -> None:
+    replayed, eager = steps_around_a_change(), steps_around_a_change(is_eager=True)
+    unchanged = steps_around_a_change(share=0.25)
+
+    assert replayed == eager
+    assert replayed[:6] == unchanged[:6]
+    assert replayed[6:] != unchanged[6:]
+
+
 GOOD = [[0] * 8 for _ in range(8)]
 
 
@@ -154,6 +164,12 @@ def predictions(inputs: list[Any]) -> list[dict[str, Any]]:
 
 
 def trained(*, seed: int, epochs: int) -> tuple[Task, Loop]:
+    task, loop = loop_of(seed=seed, epochs=epochs)
+    list(loop)
+    return task, loop
+
+
+def loop_of(*, seed: int, epochs: int) -> tuple[Task, Loop]:
     config, generator = ImagesConfig(), Generator(seed)
     task = plugin.build(config, generator)
     loop = Loop(
@@ -169,5 +185,18 @@ def trained(*, seed: int, epochs: int) -> tuple[Task, Loop]:
         batch_size=config.training.batch_size,
         generator=generator.child("loop"),
     )
-    list(loop)
     return task, loop
+
+
+def steps_around_a_change(*, share: float = 0.6, is_eager: bool = False) -> list[float]:
+    """Losses of 9 steps, the dropout made `share` after the sixth."""
+    task, loop = loop_of(seed=0, epochs=1)
+    if is_eager:
+        loop.gradients.captured.reason = "asked for"
+    losses = []
+    for step in islice(loop, 9):
+        losses.append(step.loss)
+        if len(losses) == 6:
+            assert loop.gradients.captured.is_replayed != is_eager
+            task.live["model.dropout"](share)
+    return losses

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from azuraforge.schema.config import PluginConfig, TrainingConfig
+from azuraforge.schema.config import LIVE, PluginConfig, TrainingConfig
 
 
 class DataConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +39,8 @@ class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     hidden: Annotated[int, Meta(ge=1, le=4096, description="units of each LSTM layer")] = 32
     layers: Annotated[int, Meta(ge=1, le=16, description="LSTM layers")] = 1
     dropout: Annotated[
-        float, Meta(ge=0, lt=1, description="share of the last layer's outputs set to zero")
+        float,
+        Meta(ge=0, lt=1, description="share of the last layer's outputs set to zero", extra=LIVE),
     ] = 0.1
 
 

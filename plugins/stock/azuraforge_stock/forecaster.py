@@ -19,3 +19,7 @@ class Forecaster(nn.Module):
         _, (h_n, _) = self.lstm(x)
         y: Tensor = self.head(self.dropout(h_n[-1]))
         return y
+
+    def set_dropout(self, share: float) -> None:
+        """Make it the share that is set to zero from the next step on."""
+        self.dropout.p = share

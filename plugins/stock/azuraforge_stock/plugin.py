@@ -60,10 +60,11 @@ class StockPlugin:
             monitor="rmse",
             mode="min",
             state=scaler.state(),
+            live={"model.dropout": model.set_dropout},
             unit="windows",
         )
 
-    def model(self, config: StockConfig, state: Mapping[str, Any]) -> Module:
+    def model(self, config: StockConfig, state: Mapping[str, Any]) -> Forecaster:
         """The network for the columns of this config."""
         return Forecaster(len(config.data.columns), config.model)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
-from azuraforge.schema.config import OptimizerConfig, PluginConfig, TrainingConfig
+from azuraforge.schema.config import LIVE, OptimizerConfig, PluginConfig, TrainingConfig
 
 EPOCHS = {"shakespeare": 2, "coriolanus": 40}  # 13,942 and 624 windows
 EPOCHS_OF_A_FILE = 10
@@ -41,7 +41,8 @@ class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         int, Meta(ge=2, le=8192, description="characters looked back at, itself included")
     ] = 64
     dropout: Annotated[
-        float, Meta(ge=0, lt=1, description="share of each block's outputs set to zero")
+        float,
+        Meta(ge=0, lt=1, description="share of what a block adds that is set to zero", extra=LIVE),
     ] = 0.0
 
     def __post_init__(self) -> None:
@@ -62,6 +63,7 @@ class TextTrainingConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unkno
             le=100_000,
             description="passes over the training part; 0: 2 for shakespeare, 40 for coriolanus, "
             "10 for a file",
+            extra=LIVE,
         ),
     ] = 0
 

@@ -59,10 +59,11 @@ class TextPlugin:
             monitor="loss",
             mode="min",
             state=state,
+            live={"model.dropout": model.set_dropout},
             unit="windows",
         )
 
-    def model(self, config: TextConfig, state: Mapping[str, Any]) -> Module:
+    def model(self, config: TextConfig, state: Mapping[str, Any]) -> Transformer:
         """The network for the characters of the training part."""
         return Transformer(len(Vocabulary(state["characters"])), config.model)
 

@@ -87,6 +87,12 @@ class Transformer(nn.Module):
             y = block(y, cache)
         return F.linear(self.norm(y), self.characters.weight)  # shared with the embedding
 
+    def set_dropout(self, share: float) -> None:
+        """Make it the share that is set to zero from the next step on."""
+        for module in self.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = share
+
     def caches(self) -> list[nn.KVCache]:
         """Empty ones, one a block."""
         return [nn.KVCache(self.context) for _ in self.blocks]

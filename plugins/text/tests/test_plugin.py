@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,15 @@ def test_three_passes_tell_more_than_how_frequent_characters_are() -> None:
     assert ours["bits_per_character"] < by_frequency - 0.5
 
 
+def test_a_dropout_set_meanwhile_is_that_of_the_next_step_replayed_or_not() -> None:
+    replayed, eager = steps_around_a_change(), steps_around_a_change(is_eager=True)
+    unchanged = steps_around_a_change(share=0.1)
+
+    assert replayed == eager
+    assert replayed[:6] == unchanged[:6]
+    assert replayed[6:] != unchanged[6:]
+
+
 def predictions(inputs: list[Any]) -> list[dict[str, Any]]:
     config = configure(TextConfig, SMALL)
     state = {"characters": "".join(sorted(set(coriolanus())))}
@@ -144,8 +154,14 @@ def predictions(inputs: list[Any]) -> list[dict[str, Any]]:
 def trained(*, epochs: int) -> dict[str, float]:
     """The test metrics of a small model after so many passes."""
     config, generator = configure(TextConfig, {**SMALL, "model.width": 32}), Generator(0)
-    task: Task = plugin.build(config, generator)
-    loop = Loop(
+    task = plugin.build(config, generator)
+    loop = loop_of(task, config, generator, epochs=epochs)
+    list(loop)
+    return loop.evaluate(task.test)
+
+
+def loop_of(task: Task, config: TextConfig, generator: Generator, *, epochs: int) -> Loop:
+    return Loop(
         model=task.model,
         optimizer=Adam(task.model.parameters(), lr=1e-2),
         loss=task.loss,
@@ -158,5 +174,19 @@ def trained(*, epochs: int) -> dict[str, float]:
         batch_size=config.training.batch_size,
         generator=generator.child("loop"),
     )
-    list(loop)
-    return loop.evaluate(task.test)
+
+
+def steps_around_a_change(*, share: float = 0.6, is_eager: bool = False) -> list[float]:
+    """Losses of 12 steps at dropout 0.1, but `share` from the seventh on."""
+    config = configure(TextConfig, {**SMALL, "model.dropout": 0.1})
+    task = plugin.build(config, Generator(0))
+    loop = loop_of(task, config, Generator(0), epochs=1)
+    if is_eager:
+        loop.gradients.captured.reason = "asked for"
+    losses = []
+    for step in islice(loop, 12):
+        losses.append(step.loss)
+        if len(losses) == 6:
+            assert loop.gradients.captured.is_replayed != is_eager
+            task.live["model.dropout"](share)
+    return losses
