@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azuraforge.chaos import bitflips, disk, machine, power, syncs, syscalls
+from azuraforge.chaos import bitflips, disk, machine, power, readers, syncs, syscalls
 from azuraforge.chaos.row import Row
 
 ROWS = (
@@ -102,5 +102,23 @@ ROWS = (
         inject=syncs.of_the_journal,
         times=12,
         needs=(machine.strace,),
+    ),
+    Row(
+        name="cut-events",
+        component="API",
+        injected="every connection of a reader of events is cut",
+        expected="every event comes once, in order",
+        inject=readers.cut,
+        times=20,
+        needs=(machine.service,),
+    ),
+    Row(
+        name="slow-reader",
+        component="API",
+        injected="a reader of events takes one byte a second",
+        expected="every event comes once, in order; training does not wait",
+        inject=readers.slow,
+        times=5,
+        needs=(machine.service,),
     ),
 )

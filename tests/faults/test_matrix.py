@@ -15,6 +15,8 @@ FEW = {
     "full-journal": 4,
     "sync-checkpoint": 2,
     "sync-journal": 3,
+    "cut-events": 1,
+    "slow-reader": 1,
 }
 MANY = {
     "bits-blob": 1000,
@@ -27,6 +29,8 @@ MANY = {
     "full-journal": 100,
     "sync-checkpoint": 12,
     "sync-journal": 24,
+    "cut-events": 50,
+    "slow-reader": 10,
 }
 
 
