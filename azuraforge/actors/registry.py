@@ -323,6 +323,12 @@ class Registry:
         with self._database.read() as db:
             return checkpoints.kept(db) | models.weights(db)
 
+    @contextmanager
+    def still(self) -> Iterator[set[str]]:
+        """What `referenced` tells, while nobody writes: nothing new is referred to in the block."""
+        with self._database.write(durable=False) as db:
+            yield checkpoints.kept(db) | models.weights(db)
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
