@@ -44,7 +44,7 @@ class Local(Runtime):
         return os.cpu_count() or 1
 
     def train(self, run: str, spec: RunSpec) -> Future[None]:
-        return self._trainer.submit(train_here, self.blocking, self._blobs, run, spec)
+        return self._trainer.submit(train_here, self.blocking, self._blobs, run)
 
     def new_predictor(self, version: ModelVersion) -> PredictorHandle:
         predictor = PredictorOnDemand(version, self._blobs)

@@ -164,7 +164,7 @@ class _TrainerActor:
     """A process of its own for one run."""
 
     def train(self, registry: Any, home: Path, run: str, spec: RunSpec) -> None:
-        train_here(BlockingRemote(registry), open_blobs(home), run, spec)
+        train_here(BlockingRemote(registry), open_blobs(home), run)
 
 
 def _detached(kind: type, home: Path, **more: Any) -> Any:

@@ -105,7 +105,7 @@ class Trainer:
     @property
     def differs(self) -> list[str]:
         """What is not as the run began with it, where the attempt accepts that."""
-        return self._begun.differs
+        return self._execution.differs if self._execution else []
 
     @property
     def telemetry(self) -> Telemetry | None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import socket
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 from azuraforge.actors.publisher import publish
 from azuraforge.actors.trainer import Trainer
 from azuraforge.engine.replay.memory import keep_freed
-from azuraforge.errors import AzuraForgeError
-from azuraforge.schema.records import ENDED
-from azuraforge.schema.specs import RunSpec
+from azuraforge.errors import AzuraForgeError, FencedError
+from azuraforge.schema.events import Event
+from azuraforge.schema.records import ENDED, Ack, Attempt
 from azuraforge.store.blobs import BlobStore
+
+log = logging.getLogger("azuraforge")
 
 
 class Bug(Exception):  # noqa: N818  (it is told, not caught)
@@ -24,22 +30,48 @@ class Bug(Exception):  # noqa: N818  (it is told, not caught)
         self.traceback = traceback
 
 
-def train_here(registry: Any, blobs: BlobStore, run: str, spec: RunSpec) -> None:
-    """Run a Trainer to its end in this thread; `registry` answers blocking calls.
+def train_here(
+    registry: Any, blobs: BlobStore, run: str, *, accepts_differences: bool = False
+) -> None:
+    """Run a Trainer to its end in this thread, as the run's next attempt.
 
-    Raises: what kept the run from being written down; Bug.
+    `registry` answers blocking calls. A Trainer that was taken the run away from ends quietly.
+
+    Raises: what kept the run from going on, it is `lost` then; what kept it from being written
+            down; Bug.
     """
     try:
         if registry.run(run).state in ENDED:
             return  # stopped while it was queued
         keep_freed()
-        trainer = Trainer(spec, blobs=blobs)
-        publish(
-            trainer,
-            lambda first_seq, events: registry.append(run, first_seq, events),
-            lambda telemetry: registry.report(run, telemetry),
+        attempt = registry.begin_attempt(
+            run, f"{socket.gethostname()}:{os.getpid()}", accepts_differences=accepts_differences
         )
+        _train(registry, blobs, attempt)
+    except FencedError as error:
+        log.warning("%s", error)
     except AzuraForgeError:
         raise
     except Exception as error:  # noqa: BLE001  (a plugin may raise anything)
         raise Bug(type(error).__name__, str(error), traceback.format_exc()) from None
+
+
+def _train(registry: Any, blobs: BlobStore, attempt: Attempt) -> None:
+    run, number = attempt.run, attempt.number
+    try:
+        trainer = Trainer(attempt.spec, blobs=blobs, attempt=attempt)
+
+        def append(first_seq: int, events: Sequence[Event]) -> Ack:
+            if trainer.differs:
+                registry.accept_differences(run, trainer.differs, attempt=number)
+                trainer.differs.clear()  # told
+            ack: Ack = registry.append(run, first_seq, events, attempt=number)
+            return ack
+
+        publish(trainer, append, lambda told: registry.report(run, told, attempt=number))
+    except FencedError:
+        raise
+    except AzuraForgeError as error:
+        if registry.run(run).state not in ENDED:
+            registry.lose(run, str(error), attempt=number)
+        raise
