@@ -21,6 +21,7 @@ from azuraforge.engine.threads import set_threads
 from azuraforge.engine.train import Epoch, Happening, Step
 from azuraforge.errors import NonFiniteError
 from azuraforge.schema.events import Event, Intervened, RunFinished, RunStopped
+from azuraforge.schema.provenance import Provenance, differences
 from azuraforge.schema.records import Attempt
 from azuraforge.store.blobs import BlobStore, digest
 from azuraforge.store.tensors import encode, parts
@@ -53,6 +54,8 @@ class Execution:
         attempt: Attempt | None,
         interventions: Interventions,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        repeats: bool = False,
     ) -> None:
         self.spec, self._plugin, self._config = resolved
         self._blobs = blobs
@@ -63,11 +66,14 @@ class Execution:
             self.task = self._plugin.build(self._config, task_generator(self.spec))
         self.loop = new_loop(self.spec, self._config, self.task)
         self.control = Control(interventions, self.spec, self.loop, self.task.live)
-        self.here = provenance(self._plugin, self.task)
-        self.saver = Saver(blobs, self.spec, self.here, beside=attempt is not None)
+        self._checkpoint: Checkpoint | None = newest(attempt, blobs, self.spec)
+        self.differs: list[str] = []  # from what the run began with, where that was accepted
+        self._repeats = repeats
+        self._made_with = self._provenance()
+        beside = attempt is not None and not repeats
+        self.saver = Saver(blobs, self.spec, self._made_with, beside=beside)
         self.held = Held()
         self.pace: Pace | None = None
-        self.differs: list[str] = []  # from what the run began with, where that was accepted
 
     @property
     def note(self) -> str:
@@ -97,22 +103,33 @@ class Execution:
                     yield self._saving()
         yield self._finished()
 
+    def _provenance(self) -> Provenance:
+        """What the run is made with from here on; one that repeats is made as it was."""
+        here = provenance(self._plugin, self.task)
+        checkpoint = self._checkpoint
+        then = checkpoint.provenance if checkpoint else first_provenance(self._attempt)
+        if self._repeats and then is not None:
+            self.differs = differences(then, here)
+            return then
+        self.differs = accepted(self._attempt, then, here)
+        return here
+
     def _begun(self) -> Event:
         """The first event: of a new run, or of one that goes on."""
-        attempt = self._attempt
-        checkpoint = newest(attempt, self._blobs, self.spec)
-        then = checkpoint.provenance if checkpoint else first_provenance(attempt)
-        self.differs = accepted(attempt, then, self.here)
+        attempt, checkpoint = self._attempt, self._checkpoint
+        self._checkpoint = None  # its arrays need not be kept
         if checkpoint is not None:
             self._go_back(checkpoint)
             self.saver.began_from(checkpoint.sha256)
-        if self.differs and attempt:  # what follows is not what the journal holds
+        if (
+            self.differs and attempt and not self._repeats
+        ):  # what follows is not what the journal holds
             self.held.begin_after(attempt.known_seq)
             reason = f"not exact: {'; '.join(self.differs)}"
             step = self.loop.step
             return Intervened(step=step, command="rollback", value=step, reason=reason)
         if checkpoint is None:
-            return started(self.spec, self.task, self.loop, self.here)
+            return started(self.spec, self.task, self.loop, self._made_with)
         self.held.begin_after(checkpoint.seq)
         return saved(self.loop)(checkpoint.sha256)
 

@@ -45,8 +45,10 @@ class Trainer:
 
     With an `attempt` it goes on with a run that has a journal: from the newest of its checkpoints
     that can be read, through the interventions there were, giving the very events the journal
-    holds from there on; its checkpoints are written beside the training. `seq` is the number of
-    the latest event given. `clock` (seconds) serves telemetry alone.
+    holds from there on; its checkpoints are written beside the training. One that `repeats` does
+    so only to be compared: it goes on where code, data or machine are others, and `differs` says
+    in what. `seq` is the number of the latest event given. `clock` (seconds) serves telemetry
+    alone.
 
     Raises: NotFoundError, PluginError, ConfigError, DeviceError for a spec that cannot be run;
             RefusedError for a version of the plugin that is not installed.
@@ -58,12 +60,14 @@ class Trainer:
         *,
         blobs: BlobStore | None = None,
         attempt: Attempt | None = None,
+        repeats: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resolved = resolve(spec)
         self.spec = self._resolved[0]
         self._blobs = blobs if blobs is not None else MemoryBlobs()
         self._attempt = attempt
+        self._repeats = repeats
         self._clock = clock
         self._interventions = Interventions(attempt)
         self._execution: Execution | None = None
@@ -136,7 +140,12 @@ class Trainer:
         self.seq, self._execution = 0, None
         try:
             self._execution = Execution(
-                self._resolved, self._blobs, self._attempt, self._interventions, self._clock
+                self._resolved,
+                self._blobs,
+                self._attempt,
+                self._interventions,
+                self._clock,
+                repeats=self._repeats,
             )
             yield from self._given(self._execution)
         except Exception as error:  # a plugin may raise anything; none of it is swallowed

@@ -7,7 +7,7 @@ a loop loaded with another's state goes on exactly as that one would have.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
@@ -86,6 +86,8 @@ class Loop:
     sums: Metrics = field(default_factory=dict)  # of the present epoch, weighted by rows
     validated: int = 0  # the last step within an epoch that was
     pending: list[LayerStatistics] = field(default_factory=list)  # of the step just told
+    # In force while a step is done: whoever wants to look at one puts it here.
+    around: Callable[[Loop], AbstractContextManager[object]] = nullcontext
 
     def __post_init__(self) -> None:
         if self.accumulate < 1:
@@ -198,7 +200,9 @@ class Loop:
             return self._end_epoch()
         if self._owes_validation(done):
             return self._validate_within()
-        return self._train_step(self._group(done))
+        batches = self._group(done)
+        with self.around(self):
+            return self._train_step(batches)
 
     def _group(self, done: int) -> Sequence[Batch]:
         """The batches of the next step, `done` steps into the epoch."""

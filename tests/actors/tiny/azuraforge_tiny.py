@@ -23,7 +23,9 @@ from azuraforge.errors import DataError
 from azuraforge.plugin import Example, Task
 from azuraforge.schema.config import OptimizerConfig, PluginConfig, TrainingConfig
 
-Fault = Literal["", "nan-loss", "build", "unpicklable", "data", "nan-test", "kill", "slow-build"]
+Fault = Literal[
+    "", "nan-loss", "build", "unpicklable", "data", "nan-test", "kill", "slow-build", "slip"
+]
 
 
 class FaultConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,7 +104,8 @@ class Watched(Module):
 
     def __init__(self, fault: FaultConfig) -> None:
         super().__init__()
-        self.line = Sequential(Linear(2, 4), Dropout(0.1), Linear(4, 1))
+        last = Slipping(4, 1, fault.step) if fault.kind == "slip" else Linear(4, 1)
+        self.line = Sequential(Linear(2, 4), Dropout(0.1), last)
         self.fault = fault
         self.step = 0
 
@@ -118,6 +121,18 @@ class Watched(Module):
         wait_for(self.fault.gate)
         if self.fault.kind == "kill" and self.step == self.fault.step:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Slipping(Linear):
+    """A layer that is a little off in training where a batch is not full: at every third step."""
+
+    def __init__(self, inputs: int, outputs: int, thousandths: int) -> None:
+        super().__init__(inputs, outputs)
+        self.off = 1.0 + thousandths / 1000
+
+    def forward(self, x: Tensor) -> Tensor:
+        is_off = self.training and len(x) < 8
+        return super().forward(x * (self.off if is_off else 1.0))
 
 
 def wait_for(gate: str) -> None:
