@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from azuraforge.actors.folding import folded
 from azuraforge.errors import RefusedError
-from azuraforge.schema.commands import Command, CommandName, Request
-from azuraforge.schema.events import Intervened
-from azuraforge.schema.records import RunRecord
+from azuraforge.schema.commands import Command, Request
+from azuraforge.schema.events import (
+    EpochFinished,
+    Intervened,
+    JournalEntry,
+    ValidationFinished,
+)
+from azuraforge.schema.records import ENDED, RunRecord
 from azuraforge.store import checkpoints, journal, lineage, requests, runs
 from azuraforge.store.runs import StoredRun
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-REPEATED = frozenset({"set", "checkpoint"})  # the Trainer repeats its own; waiting changes no bits
+PAGE = 1000  # events read at once
 
 
 def refuse_beyond(parent: RunRecord, step: int) -> None:
@@ -30,25 +36,48 @@ def refuse_beyond(parent: RunRecord, step: int) -> None:
 
 
 def add_child(db: Connection, parent: StoredRun, child: RunRecord, at: float) -> StoredRun:
-    """Write down the child of `child.parent` with the part of the past that a checkpoint spares it.
+    """Write down the child of `child.parent` with all that happened up to where it leaves it.
 
-    It repeats from there what was done to its parent up to the step where it leaves it.
+    Its Trainer goes on as after a crash there: from a checkpoint that is kept, through the events
+    behind it, which its journal has already.
     """
     assert child.parent is not None
-    step = child.parent.step
-    branch = checkpoints.branch(db, parent.number, step)
-    if branch is None:
-        number = runs.add(db, child, folded=child.state, best_step=None)
-    else:
-        child = _grown(child, branch.record)
-        number = runs.add(db, child, folded=branch.record.state, best_step=branch.best_step)
-        journal.copy(db, parent.number, number, branch.seq, at)
-        checkpoints.copy(db, parent.number, number, branch.seq)
-        requests.copy_done(db, parent.number, number, branch.seq)
-    after = 0 if branch is None else branch.seq
-    requests.add(db, number, list(_repeated(db, parent, after, step)))
-    lineage.descend(db, number, parent.number, step)
+    end = _end(db, parent)
+    start = checkpoints.branch(db, parent.number, child.parent.step, end)
+    past, best_step = (start.record, start.best_step) if start else (child, None)
+    for entry in _up_to(db, parent, past.last_seq, child.parent.step, end):
+        past = structs.replace(folded(past, entry.event, at), chain=entry.chain)
+        if isinstance(entry.event, EpochFinished | ValidationFinished) and entry.event.is_best:
+            best_step = entry.event.step
+    number = runs.add(db, _grown(child, past), folded=past.state, best_step=best_step)
+    journal.copy(db, parent.number, number, past.last_seq, at)
+    checkpoints.copy(db, parent.number, number, past.last_seq)
+    requests.copy_done(db, parent.number, number, past.last_seq)
+    if past.state == "paused":
+        go_on = Request(number=requests.next_number(db, number), command=Command(name="resume"))
+        requests.add(db, number, [go_on])
+    lineage.descend(db, number, parent.number, child.parent.step)
     return runs.called(db, child.id)
+
+
+def _end(db: Connection, parent: StoredRun) -> int:
+    """The number of the event that began the parent's end, or of the one to come."""
+    for entry in journal.interventions(db, parent):
+        if isinstance(entry.event, Intervened) and entry.event.command == "stop":
+            return entry.seq
+    return parent.record.last_seq + (parent.record.state not in ENDED)
+
+
+def _up_to(
+    db: Connection, parent: StoredRun, after: int, step: int, end: int
+) -> Iterator[JournalEntry]:
+    """The parent's events from behind `after` that belong to steps up to this, but for its end."""
+    while page := journal.entries(db, parent, after, PAGE):
+        for entry in page:
+            if entry.seq >= end or getattr(entry.event, "step", 0) > step:
+                return
+            yield entry
+        after = page[-1].seq
 
 
 def at_step(commands: Sequence[Command], step: int, first: int) -> list[Request]:
@@ -60,7 +89,7 @@ def at_step(commands: Sequence[Command], step: int, first: int) -> list[Request]
 
 
 def _grown(child: RunRecord, past: RunRecord) -> RunRecord:
-    """The child as its parent was at the checkpoint, with what is the child's own."""
+    """The child as its parent was then, with what is the child's own."""
     return structs.replace(
         past,
         id=child.id,
@@ -73,18 +102,3 @@ def _grown(child: RunRecord, past: RunRecord) -> RunRecord:
         attempt=0,
         not_exact=[],
     )
-
-
-def _repeated(db: Connection, parent: StoredRun, after: int, step: int) -> Iterator[Request]:
-    """What took effect on the parent after this event and up to the step, under its number."""
-    for entry in journal.interventions(db, parent, after):
-        event = entry.event
-        assert isinstance(event, Intervened)
-        if event.request is not None and event.command in REPEATED and event.step <= step:
-            command = Command(
-                name=cast(CommandName, event.command),
-                path=event.path,
-                value=event.value,
-                reason=event.reason,
-            )
-            yield Request(number=event.request, command=command, at_step=event.step)

@@ -85,8 +85,7 @@ class Registry:
     ) -> RunRecord:
         """Write down a new run in state `queued`; the requests are numbered anew, in order.
 
-        With a parent it begins with what a kept checkpoint spares it of the parent's past, and
-        repeats what was done to the parent from there up to the step where it leaves it.
+        With a parent it begins with the parent's journal up to the step where it leaves it.
 
         Raises: ConfigError for a spec that JSON cannot say, NaN or Inf in it for one; NotFoundError
             for the parent; RefusedError for a step it has not done, or a spec that is not its own.

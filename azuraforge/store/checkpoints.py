@@ -59,11 +59,15 @@ def keep(db: Connection, run: int, last: int) -> None:
         _update(db, run, over, is_kept=False)
 
 
-def branch(db: Connection, run: int, step: int) -> Branch | None:
-    """The newest that is kept and not beyond the step."""
+def branch(db: Connection, run: int, step: int, before: int) -> Branch | None:
+    """The newest that is kept, not beyond the step, and told before the event `before`."""
     c = checkpoints.c
     query: Select[tuple[int, str, int | None]] = select(c.seq, c.record, c.best_step)
-    query = query.where(c.run == run, c.is_kept, c.step <= step).order_by(c.seq.desc()).limit(1)
+    query = (
+        query.where(c.run == run, c.is_kept, c.step <= step, c.seq < before)
+        .order_by(c.seq.desc())
+        .limit(1)
+    )
     row = db.execute(query).one_or_none()
     return None if row is None else Branch(row.seq, record_of(row.record), row.best_step)
 

@@ -302,9 +302,9 @@ def test_equal_journals_have_equal_chains_however_they_were_appended(registry):
 # -------------------------------------------------------------------------------------- forks
 
 
-def test_a_fork_begins_with_the_newest_kept_checkpoint_and_repeats_what_was_done_after(registry):
+def test_a_fork_begins_with_its_parents_journal_up_to_the_step_and_a_kept_checkpoint(registry):
     parent = running(registry, step(1), saved(1), step(2))
-    for command in (SET, Command(name="pause"), Command(name="checkpoint"), SET):
+    for command in (SET, Command(name="pause"), Command(name="resume"), SET):
         registry.command(parent, command)
     registry.append(
         parent,
@@ -312,9 +312,8 @@ def test_a_fork_begins_with_the_newest_kept_checkpoint_and_repeats_what_was_done
         [
             done(2, "set", 1, path="optim.lr", value=0.01),
             done(2, "pause", 2),
-            done(2, "early-stop", None),
+            done(2, "resume", 3),
             step(3),
-            done(3, "checkpoint", 3),
             step(4),
             done(4, "set", 4, path="optim.lr", value=0.01),
         ],
@@ -324,28 +323,52 @@ def test_a_fork_begins_with_the_newest_kept_checkpoint_and_repeats_what_was_done
     attempt = registry.begin_attempt(child.id, "a")
 
     assert child.parent == ForkPoint(run=parent, step=3)
-    assert (child.state, child.spec, child.last_seq, child.step) == ("queued", SPEC, 3, 1)
+    assert (child.state, child.spec, child.last_seq, child.step) == ("queued", SPEC, 8, 3)
     assert [(one.number, one.at_step, one.command) for one in attempt.requests] == [
-        (1, 2, SET),
-        (3, 3, Command(name="checkpoint")),
         (4, 3, Command(name="set", path="optim.lr", value=1.0)),
     ]
     theirs, ours = registry.events(parent), registry.events(child.id)
     assert [(one.event, one.chain) for one in ours] == [
-        (one.event, one.chain) for one in theirs[:3]
+        (one.event, one.chain) for one in theirs[:8]
     ]
+    assert child.chain == theirs[7].chain
     assert [one.step for one in attempt.checkpoints] == [1]
+    assert attempt.known_seq == 8
     assert registry.run(child.id).state == "running"
-    assert registry.append(child.id, 4, [step(2)], attempt=1).durable_seq == 4
+    assert registry.append(child.id, 9, [step(4)], attempt=1).durable_seq == 9
 
 
-def test_a_fork_without_a_checkpoint_begins_anew(registry):
+def test_a_fork_of_a_paused_run_is_asked_to_go_on(registry):
+    parent = running(registry, step(1))
+    for command in (Command(name="pause"), SET):
+        registry.command(parent, command)
+    registry.append(
+        parent, 3, [done(1, "pause", 1), done(1, "set", 2, path="optim.lr", value=0.01)]
+    )
+
+    child = registry.fork(parent, 1).id
+
+    assert registry.begin_attempt(child, "a").known_seq == 4
+    assert [one.command.name for one in registry.requests(child)] == ["resume"]
+
+
+def test_a_fork_leaves_out_how_its_parent_was_stopped(registry):
+    parent = running(registry, step(1))
+    registry.command(parent, Command(name="stop"))
+    registry.append(parent, 3, [done(1, "stop", 1), saved(1), RunStopped(step=1, reason="")])
+
+    child = registry.fork(parent, 1)
+
+    assert (child.last_seq, child.ended_at, registry.requests(child.id)) == (2, None, [])
+
+
+def test_a_fork_before_any_checkpoint_has_none_to_begin_from(registry):
     parent = running(registry, step(1), step(2), saved(2))
 
     child = registry.fork(parent, 1)
 
-    assert (child.state, child.last_seq, child.chain) == ("queued", 0, "")
-    assert registry.events(child.id) == []
+    assert (child.state, child.last_seq) == ("queued", 2)
+    assert registry.begin_attempt(child.id, "a").checkpoints == []
 
 
 def test_a_fork_keeps_the_blobs_its_parent_lets_go_of(registry):
@@ -362,14 +385,11 @@ def test_a_fork_keeps_the_blobs_its_parent_lets_go_of(registry):
 def test_a_fork_of_a_fork_numbers_its_requests_after_both(registry):
     parent = running(registry, step(1), step(2))
     child = registry.fork(parent, 1, [SET]).id
-    registry.append(child, 1, [STARTED, step(1), done(1, "set", 1, path="optim.lr", value=0.01)])
+    registry.append(child, 3, [done(1, "set", 1, path="optim.lr", value=0.01)])
 
     grandchild = registry.fork(child, 1, [Command(name="checkpoint")])
 
-    assert [(one.number, one.at_step) for one in registry.requests(grandchild.id)] == [
-        (1, 1),
-        (2, 1),
-    ]
+    assert [(one.number, one.at_step) for one in registry.requests(grandchild.id)] == [(2, 1)]
 
 
 @pytest.mark.parametrize("beyond", [-1, 3])
