@@ -33,6 +33,7 @@ COMMANDS = {  # each is a module of this package with declare(parser) and run(ar
     "plugins": "list plugins, show one's settings, write or check one",
     "serve": "serve runs and models over HTTP",
     "tui": "watch and start runs in the terminal",
+    "fsck": "go through everything kept here, name what is damaged",
     "gc": "let go of checkpoints and weights that nothing refers to",
     "doctor": "say what works on this machine, and what to do about what does not",
     "chaos": "do to runs on this machine what machines do to them; see that nothing is lost",

@@ -21,6 +21,7 @@ from azuraforge.store.home import unusable
 from azuraforge.store.lock import Lock
 
 HEAD = "0002"  # the newest migration; a test keeps it so
+FILE = "registry.sqlite"
 VERSION = "SELECT version_num FROM alembic_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 EXPLANATIONS = {
@@ -41,7 +42,7 @@ class Database:
     """
 
     def __init__(self, home: Path, *, timeout_s: float = 30.0) -> None:
-        self.path = home / "registry.sqlite"
+        self.path = home / FILE
         try:
             self._lock = Lock(home / "registry.lock", timeout_s=timeout_s)
         except OSError as error:

@@ -1,0 +1,137 @@
+"""The whole home gone through: database, journals, records, blobs; any damage found and named."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from azuraforge.actors.fsck_runs import RESTORE, Damage, RunsSeen, models_damage, runs_damage
+from azuraforge.errors import DataError, HomeError, NotFoundError
+from azuraforge.store.blobs import BlobStore
+from azuraforge.store.database import FILE, Database
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+REPEAT = "put back a copy of it, or repeat the run: `azuraforge replay` writes the same bytes again"
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """What was gone through, what is damaged, and what is merely worth knowing."""
+
+    runs: int
+    events: int
+    blobs: int
+    blob_bytes: int
+    damage: list[Damage]
+    notes: list[Damage]
+
+
+def fsck(home: Path, blobs: BlobStore) -> Health:
+    """The health of a home: everything is read, nothing is changed.
+
+    What runs under way add meanwhile is not looked at, and no damage.
+    """
+    seen = RunsSeen()
+    damage = list(_database_damage(home, seen))
+    users = _users(seen)
+    damage += _missing(users, blobs)
+    notes: list[Damage] = []
+    count, size = 0, 0
+    for entry in blobs.names():
+        count, size = count + 1, size + entry.size_bytes
+        damage += _blob_damage(blobs, entry.sha256, users)
+        if entry.sha256 not in users:
+            notes.append(_unused(entry.sha256))
+    notes += [_stray(stray.place, stray.is_unfinished) for stray in blobs.strays()]
+    if count and not seen.was_opened:
+        damage.append(Damage(place=f"{home}", what=f"there are {count} blobs and no readable "
+                             "database that says what they are", remedy=RESTORE))  # fmt: skip
+    return Health(
+        runs=seen.runs,
+        events=seen.events,
+        blobs=count,
+        blob_bytes=size,
+        damage=damage,
+        notes=notes,
+    )
+
+
+def _database_damage(home: Path, seen: RunsSeen) -> Iterator[Damage]:
+    path = home / FILE
+    if not path.exists():
+        return  # a new home
+    if path.stat().st_size == 0:  # SQLite would take it for a new one
+        yield Damage(place=str(path), what="it is empty", remedy=RESTORE)
+        return
+    try:
+        with closing(Database(home)) as database, database.read() as db:
+            yield from _page_damage(db)
+            seen.was_opened = True
+            yield from runs_damage(db, seen)
+            yield from models_damage(db, seen)
+    except HomeError as error:  # SQLite gives up where its pages are torn
+        yield Damage(place=str(path), what=str(error), remedy=RESTORE)
+
+
+def _page_damage(db: Connection) -> Iterator[Damage]:
+    if db.dialect.name != "sqlite":
+        return  # PostgreSQL's own tools look after its pages
+    for (told,) in db.exec_driver_sql("PRAGMA integrity_check"):
+        if told != "ok":
+            yield Damage(place="the database", what=told, remedy=RESTORE)
+    for table, row, other, _ in db.exec_driver_sql("PRAGMA foreign_key_check"):
+        what = f"row {row} refers to a row of {other} that is not there"
+        yield Damage(place=f"table {table}", what=what, remedy=RESTORE)
+
+
+def _users(seen: RunsSeen) -> dict[str, list[str]]:
+    """By blob, what refers to it."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for sha256, user in seen.references:
+        users[sha256].append(user)
+    return users
+
+
+def _missing(users: dict[str, list[str]], blobs: BlobStore) -> Iterator[Damage]:
+    for sha256, referring in users.items():
+        if sha256 not in blobs:
+            what = f"it is missing, and {', '.join(referring)} refers to it"
+            yield Damage(place=f"blob {sha256}", what=what, remedy=REPEAT)
+
+
+def _blob_damage(blobs: BlobStore, sha256: str, users: dict[str, list[str]]) -> Iterator[Damage]:
+    place = f"blob {sha256}"
+    try:
+        blobs.get(sha256)
+    except NotFoundError:
+        return  # collected meanwhile
+    except DataError as error:
+        if sha256 in users:
+            what = f"{error}; {', '.join(users[sha256])} refers to it"
+            yield Damage(place=place, what=what, remedy=REPEAT)
+        else:
+            yield Damage(place=place, what=str(error), remedy="delete it: nothing refers to it")
+    except HomeError as error:
+        yield Damage(place=place, what=str(error), remedy="see what the disk says")
+
+
+def _unused(sha256: str) -> Damage:
+    return Damage(
+        place=f"blob {sha256}",
+        what="nothing refers to it",
+        remedy="`azuraforge gc` collects it once it is old enough",
+    )
+
+
+def _stray(place: str, is_unfinished: bool) -> Damage:
+    if is_unfinished:
+        what, remedy = "a writer began it and did not finish", "`azuraforge gc` deletes it"
+    else:
+        what, remedy = "it is no blob", "move it elsewhere, or leave it: nothing reads it"
+    return Damage(place=f"{place} among the blobs", what=what, remedy=remedy)
