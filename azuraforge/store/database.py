@@ -134,9 +134,9 @@ class Database:
     def _explained(self, engine: Engine) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, sqlite3.Error) as error:  # the latter from a pragma
+        except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:  # see _reason
             cause = error.orig if isinstance(error, DBAPIError) else error
-            reason = EXPLANATIONS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+            reason = _reason(cause)
             if reason is None:
                 raise
             engine.dispose()  # after a failed sync this descriptor's cache is not to be trusted
@@ -145,6 +145,20 @@ class Database:
                 f"{self.path}: {reason} ({cause}); nothing half-written was kept; "
                 "AZURAFORGE_HOME names another home folder"
             ) from error
+
+
+def _reason(cause: BaseException | None) -> str | None:
+    """What an error of SQLite means to a user; None where it is a bug of ours.
+
+    It comes without SQLAlchemy's around it from a pragma; a damaged name of a table or column does
+    not even decode, and of a damaged text sqlite3 says so itself, without a code.
+    """
+    if isinstance(cause, UnicodeDecodeError):
+        return EXPLANATIONS[sqlite3.SQLITE_CORRUPT]
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if code == 0 and "Could not decode" in str(cause):
+        code = sqlite3.SQLITE_CORRUPT
+    return EXPLANATIONS.get(code)
 
 
 def _migrate(connection: Connection) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, Select, insert, literal, or_, select
 
+from azuraforge.errors import DataError
 from azuraforge.schema.events import Event, JournalEntry
 from azuraforge.store.runs import StoredRun
 from azuraforge.store.tables import events
@@ -46,9 +47,25 @@ def texts(db: Connection, run: int, after: int, limit: int) -> list[str]:
 
 
 def entries(db: Connection, run: StoredRun, after: int, limit: int) -> list[JournalEntry]:
-    """A run's journal from behind `after`, in order."""
-    query = _entries(run).where(events.c.seq > after)
-    return [_entry(run, row) for row in db.execute(query.limit(limit))]
+    """A run's journal from behind `after`, in order, checked against its chain.
+
+    Raises: DataError naming the first event that is not what was written.
+    """
+    first = max(after, 1)  # with the event before them, whose chain theirs goes on from
+    query = _entries(run).where(events.c.seq >= first).limit(limit + 1)
+    rows = list(db.execute(query))
+    chain = ""
+    if after > 0 and rows and rows[0].seq == after:
+        chain = rows.pop(0).chain.hex()
+    found = rows[:limit]
+    for seq, row in enumerate(found, first + (after > 0)):
+        if row.seq != seq or chained(chain, [str(row.event)]) != [row.chain]:
+            raise _damaged(run, seq)
+        chain = row.chain.hex()
+    last = found[-1].seq if found else after
+    if len(rows) < limit and last < run.record.last_seq:
+        raise _damaged(run, last + 1)
+    return [_entry(run, row) for row in found]
 
 
 def interventions(db: Connection, run: StoredRun, after: int = 0) -> list[JournalEntry]:
@@ -80,5 +97,15 @@ def _entries(run: StoredRun) -> Select[Any]:
 
 
 def _entry(run: StoredRun, row: Row[Any]) -> JournalEntry:
-    event = _event.decode(row.event)
+    try:
+        event = _event.decode(row.event)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise _damaged(run, row.seq) from error
     return JournalEntry(run=run.record.id, seq=row.seq, event=event, chain=row.chain.hex())
+
+
+def _damaged(run: StoredRun, seq: int) -> DataError:
+    return DataError(
+        f"run {run.record.id}: event {seq} is damaged, its text is not what its chain was made of; "
+        "put a copy of the database back"
+    )

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
-from azuraforge.errors import NotFoundError
+from azuraforge.errors import DataError, NotFoundError
 from azuraforge.schema.events import Telemetry
 from azuraforge.schema.records import RunRecord, RunState
 from azuraforge.store.tables import runs, tags
@@ -158,7 +158,12 @@ def _unknown(run: str) -> NotFoundError:
 
 
 def _stored(row: Row[Any]) -> StoredRun:
-    folded = _record.decode(row.record)
-    telemetry = None if row.telemetry is None else _telemetry.decode(row.telemetry)
+    try:
+        folded = _record.decode(row.record)
+        telemetry = None if row.telemetry is None else _telemetry.decode(row.telemetry)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise DataError(
+            f"the record of run {row.id} is damaged ({error}); put a copy of the database back"
+        ) from error
     record = structs.replace(folded, state=row.state, telemetry=telemetry)
     return StoredRun(row.number, record, folded.state, row.heard_at, row.best_step)

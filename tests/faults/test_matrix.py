@@ -6,6 +6,7 @@ import pytest
 
 FEW = {
     "bits-blob": 30,
+    "bits-journal": 30,
     "calls-checkpoint": 8,
     "calls-journal": 8,
     "power-journal": 2,
@@ -20,6 +21,7 @@ FEW = {
 }
 MANY = {
     "bits-blob": 1000,
+    "bits-journal": 1000,
     "calls-checkpoint": 60,
     "calls-journal": 300,
     "power-journal": 100,
