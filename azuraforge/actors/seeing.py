@@ -32,7 +32,7 @@ class Seen:
         self._left = times
         self._with_marks = with_marks
         self.parameters: dict[str, str] = {}  # and buffers
-        self.optimizer: dict[str, Any] = {}  # its arrays before the step, its settings in it
+        self.optimizer: dict[str, Any] = {}  # its settings in the step, its arrays before it
         self.marks: list[Mark] = []
         self.gradients: dict[str, Array] = {}
         self.updated: dict[str, str] = {}
@@ -54,7 +54,7 @@ class Seen:
             yield
         self._left -= 1  # a step that failed is none of them
         self.marks = trail.marks
-        self.optimizer = {**before, **_settings(loop.optimizer)}
+        self.optimizer = {**_settings(loop.optimizer), **before}
         self.gradients = {
             name: np.array(put(parameter.grad.data, "cpu"))
             for name, parameter in loop.model.named_parameters()

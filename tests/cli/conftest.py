@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from azuraforge.cli.main import main
+
 Install = Callable[[str, str], None]
+Ask = Callable[..., int]
 
 
 @pytest.fixture
@@ -111,3 +115,23 @@ def toy(install: Install) -> None:
 def broken(install: Install) -> None:
     """A plugin `broken` that does not import."""
     install("broken", "import no_such_module")
+
+
+@pytest.fixture
+def ask(plane: None, tmp_path: Path) -> Ask:
+    """A command in a home of the test's own; its exit status."""
+    return lambda *words: main([*words, "--home", str(tmp_path / "home")])
+
+
+@pytest.fixture
+def train(ask: Ask, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Trains `plane` for six steps, a checkpoint after each, the last two kept; the run's id."""
+
+    def train(*settings: str) -> str:
+        words = [word for setting in settings for word in ("--set", setting)]
+        epochs = ("--set", "training.epochs=6")
+        assert ask("train", "plane", "--runtime", "local", "--json", *epochs, *words) == 0
+        last = capsys.readouterr().out.splitlines()[-1]
+        return str(json.loads(last)["id"])
+
+    return train
