@@ -217,6 +217,8 @@ class Arrivals:
             if target is None or gx is None:
                 continue
             reached = unbroadcast(gx, node.shapes[i])
+            if isinstance(reached, np.generic):  # NumPy's of () shapes; kernels read its address
+                reached = np.asarray(reached)
             if reached.dtype.kind == "c":
                 reached = _conjugate(reached) if conjugates else reached
                 reached = reached if is_complex(target) else _real(reached)

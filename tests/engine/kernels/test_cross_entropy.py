@@ -61,3 +61,16 @@ def test_a_target_that_is_no_class_is_refused_at_a_replay_as_well(wrong):
     for step in (captured, functional.cross_entropy):
         with pytest.raises(ShapeError, match="whole numbers 0 to 3"):
             step(Tensor(x), target)
+
+
+@pytest.mark.parametrize("factor", [2.0, np.full((), 2.0, np.float32)], ids=["number", "tensor"])
+def test_a_loss_times_a_number_has_that_many_times_the_gradient(factor):
+    """NumPy makes numbers, not arrays, of arrays without axes: no address to read from."""
+    x, target = batch(5, 3)
+    plain, scaled = Tensor(x, requires_grad=True), Tensor(x, requires_grad=True)
+    functional.cross_entropy(plain, target).backward()
+
+    times = factor if isinstance(factor, float) else Tensor(factor)
+    (functional.cross_entropy(scaled, target) * times).backward()
+
+    np.testing.assert_allclose(scaled.grad.data, 2 * plain.grad.data, rtol=1e-6)
