@@ -11,7 +11,9 @@ from azuraforge.errors import ConfigError
 from azuraforge.store.home import home as home_folder
 
 
-def connect(runtime: RuntimeName | None = None, *, home: Path | None = None) -> Handles:
+def connect(
+    runtime: RuntimeName | None = None, *, home: Path | None = None, adopts: bool = False
+) -> Handles:
     """Handles of the runtime asked for; of Ray where it is installed, else of this process.
 
         async def main():
@@ -23,7 +25,8 @@ def connect(runtime: RuntimeName | None = None, *, home: Path | None = None) -> 
 
     In a notebook, without the `with`: `handles = azuraforge.connect()`, then `await` its methods;
     what is not closed is closed at exit, after the present step. Starting Ray takes some seconds.
-    `home` is where runs and models are kept: $AZURAFORGE_HOME, else ~/.azuraforge.
+    `home` is where runs and models are kept: $AZURAFORGE_HOME, else ~/.azuraforge. Whoever `adopts`
+    takes up every run of the home whose Trainer or whose runtime has died.
 
     Raises: ConfigError for Ray where it is not installed; HomeError; ServiceError if Ray does not
             start.
@@ -36,7 +39,7 @@ def connect(runtime: RuntimeName | None = None, *, home: Path | None = None) -> 
     if runtime == "local" or not has_ray:
         from azuraforge.actors.local import Local  # here: a runtime loads only what it needs
 
-        return Local(folder)
+        return Local(folder, adopts=adopts)
     from azuraforge.actors.on_ray import OnRay  # here: importing Ray takes half a second
 
-    return OnRay(folder)
+    return OnRay(folder, adopts=adopts)

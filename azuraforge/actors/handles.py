@@ -201,6 +201,16 @@ class Handles(Protocol):
         """
         ...
 
+    async def resume_run(self, run: str, *, accepts_differences: bool = False) -> RunRecord:
+        """Go on with a run whose Trainer or whose runtime has died, from its last checkpoint.
+
+        Waits until their silence has lasted as long as a lease. A run whose code, data or machine
+        is not what it was goes on only if the difference is accepted; it is marked `not_exact`.
+
+        Raises: NotFoundError; RefusedError if it has ended, or somebody works on it.
+        """
+        ...
+
     async def join(self, run: str) -> RunRecord:
         """Wait until a run started by this runtime has ended; an ended one is told at once.
 

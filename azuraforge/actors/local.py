@@ -13,10 +13,10 @@ from azuraforge.actors.hub import Hub
 from azuraforge.actors.predictor import PredictorOnDemand
 from azuraforge.actors.registry import Registry
 from azuraforge.actors.runtime import Runtime
+from azuraforge.actors.supervisor import Start
 from azuraforge.actors.training import train_here
 from azuraforge.actors.worker import Awaitable, Blocking, Worker
 from azuraforge.schema.records import ModelVersion
-from azuraforge.schema.specs import RunSpec
 from azuraforge.store.blobs import open_blobs
 
 
@@ -28,7 +28,7 @@ class Local(Runtime):
 
     runtime = "local"
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, adopts: bool = False) -> None:
         self._blobs = open_blobs(home)
         hub = Hub()
         self._core = Registry(home, hub=hub)
@@ -38,13 +38,20 @@ class Local(Runtime):
         self._predictor = Worker("azuraforge-predictor")
         writer, reader = (Awaitable(self._core, thread) for thread in (self._writer, self._reader))
         self.registry = cast(RegistryHandle, Door(writer, reader, hub))
-        super().__init__(Blocking(self._core, self._writer))
+        super().__init__(Blocking(self._core, self._writer), adopts=adopts)
 
     def cores(self) -> int:
         return os.cpu_count() or 1
 
-    def train(self, run: str, spec: RunSpec) -> Future[None]:
-        return self._trainer.submit(train_here, self.blocking, self._blobs, run)
+    def train(self, start: Start) -> Future[None]:
+        return self._trainer.submit(
+            train_here,
+            self.blocking,
+            self._blobs,
+            start.record.id,
+            after=start.after,
+            accepts_differences=start.accepts_differences,
+        )
 
     def new_predictor(self, version: ModelVersion) -> PredictorHandle:
         predictor = PredictorOnDemand(version, self._blobs)

@@ -44,20 +44,30 @@ os.environ.setdefault(
 )
 
 import ray  # noqa: E402
-from ray.exceptions import RayActorError, RayError, RayTaskError  # noqa: E402
+from ray.exceptions import (  # noqa: E402
+    NodeDiedError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle  # noqa: E402
 from azuraforge.actors.hub import Hub  # noqa: E402
+from azuraforge.actors.keeper import TrainerLostError  # noqa: E402
 from azuraforge.actors.predictor import PredictorOnDemand  # noqa: E402
 from azuraforge.actors.registry import Registry  # noqa: E402
 from azuraforge.actors.runtime import Runtime  # noqa: E402
+from azuraforge.actors.supervisor import Start  # noqa: E402
 from azuraforge.actors.training import train_here  # noqa: E402
 from azuraforge.actors.worker import Awaitable, Worker, result_of  # noqa: E402
-from azuraforge.errors import DeviceError, RunError, ServiceError  # noqa: E402
+from azuraforge.errors import DeviceError, ServiceError  # noqa: E402
 from azuraforge.schema.events import JournalEntry, Telemetry  # noqa: E402
 from azuraforge.schema.records import ModelVersion  # noqa: E402
-from azuraforge.schema.specs import RunSpec  # noqa: E402
 from azuraforge.store.blobs import open_blobs  # noqa: E402
+
+DEATHS = (RayActorError, WorkerCrashedError, OutOfMemoryError, NodeDiedError)
 
 
 class OnRay(Runtime):
@@ -70,7 +80,7 @@ class OnRay(Runtime):
 
     runtime = "ray"
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, adopts: bool = False) -> None:
         self._store = Registry(home)  # an unusable home is told here, before Ray takes its seconds
         self._home = home
         self._trainers: dict[str, Any] = {}
@@ -81,21 +91,27 @@ class OnRay(Runtime):
         reader = Awaitable(self._store, self._reader)
         door = Door(Remote(self._registry), reader, Remote(self._hub))
         self.registry = cast(RegistryHandle, door)
-        super().__init__(BlockingRemote(self._registry))
+        super().__init__(BlockingRemote(self._registry), adopts=adopts)
 
     def cores(self) -> int:
         """The most of one machine: a Trainer is not spread over several."""
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         return int(max((node.get("CPU", 0) for node in nodes), default=0))
 
-    def train(self, run: str, spec: RunSpec) -> Future[None]:
+    def train(self, start: Start) -> Future[None]:
+        run, spec = start.record.id, start.record.spec
         if spec.device == "cuda" and not ray.cluster_resources().get("GPU"):
             raise DeviceError("device 'cuda' was asked for, but no node of the Ray cluster has one")
-        needs = {"num_cpus": spec.threads, "num_gpus": int(spec.device == "cuda")}
+        needs = {
+            "num_cpus": spec.threads,
+            "num_gpus": int(spec.device == "cuda"),
+            "memory": spec.resources.memory_mb * 2**20,
+        }
         trainer = self._trainers[run] = ray.remote(_TrainerActor).options(**needs).remote()
         work: Future[None] = Future()
-        called = trainer.train.remote(self._registry, self._home, run, spec).future()
-        called.add_done_callback(lambda done: _settle(work, done.exception(), run))
+        terms = {"after": start.after, "accepts_differences": start.accepts_differences}
+        called = trainer.train.remote(self._registry, self._home, run, **terms).future()
+        called.add_done_callback(lambda done: _settle(work, done.exception()))
         return work
 
     def let_go(self, run: str) -> None:
@@ -163,8 +179,8 @@ class _Push:
 class _TrainerActor:
     """A process of its own for one run."""
 
-    def train(self, registry: Any, home: Path, run: str, spec: RunSpec) -> None:
-        train_here(BlockingRemote(registry), open_blobs(home), run)
+    def train(self, registry: Any, home: Path, run: str, **terms: Any) -> None:
+        train_here(BlockingRemote(registry), open_blobs(home), run, **terms)
 
 
 def _detached(kind: type, home: Path, **more: Any) -> Any:
@@ -187,12 +203,12 @@ def _called(actor: Any, name: str, args: Any, kwargs: Any) -> Any:
     return getattr(actor, name).options(max_task_retries=retries).remote(*args, **kwargs)
 
 
-def _settle(work: Future[None], error: BaseException | None, run: str) -> None:
+def _settle(work: Future[None], error: BaseException | None) -> None:
     """End a run's work as its Trainer's call ended."""
     if not work.set_running_or_notify_cancel():
         return
-    if isinstance(error, RayActorError):
-        error = RunError(f"run {run}: its Trainer was lost: {_reason(error)}")
+    if isinstance(error, DEATHS):
+        error = TrainerLostError(_reason(error))
     elif isinstance(error, RayError):
         error = _cause(error)
     if error is None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: in order, easy to read out
-LEASE_S = 10.0  # a Trainer that is silent for longer is lost; it beats every second
+LEASE_S = 8.0  # a Trainer that is silent for longer is lost; it beats every second
 
 TELEMETRY = msgspec.json.Decoder(Telemetry)
 SPEC = msgspec.json.Decoder(RunSpec)

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import logging
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, wait
-from typing import Any, Literal, NamedTuple, Self, cast
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Literal, Self, cast
 
 from azuraforge import plugin as plugins
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle
-from azuraforge.actors.registry import new_run_id
+from azuraforge.actors.keeper import Keeper
+from azuraforge.actors.registry import LEASE_S, new_run_id
 from azuraforge.actors.resolve import resolve
-from azuraforge.actors.training import Bug
+from azuraforge.actors.supervisor import TICK_S, Start
 from azuraforge.actors.tuner import StartTrial, Tuner
-from azuraforge.actors.worker import CLOSED, Worker, result_of
-from azuraforge.errors import (
-    AzuraForgeError,
-    ConfigError,
-    NotFoundError,
-    RefusedError,
-    RunError,
-)
-from azuraforge.schema.commands import Command
-from azuraforge.schema.events import RunFailed
+from azuraforge.actors.worker import CLOSED, result_of
+from azuraforge.errors import ConfigError, NotFoundError, RefusedError, RunError
 from azuraforge.schema.records import (
     ENDED,
     ModelVersion,
@@ -43,8 +36,7 @@ Tell = Callable[[StudyRecord], None]
 Ended = tuple[int, RunRecord]  # a trial's number and how its run ended
 
 MOST_PREDICTORS = 8  # kept ready: on Ray each is a process
-
-log = logging.getLogger("azuraforge")
+PATIENCE_S = LEASE_S + 2 * TICK_S  # after which a run that is not lost is plainly in other hands
 
 
 class Runtime:
@@ -57,11 +49,10 @@ class Runtime:
     runtime: RuntimeName
     registry: RegistryHandle
 
-    def __init__(self, blocking: Any) -> None:
+    def __init__(self, blocking: Any, *, adopts: bool) -> None:
         self.blocking = blocking  # the Registry for threads: its methods wait for their results
-        self._runs: dict[str, _Run] = {}  # not ended, or in a way that the journal cannot tell
+        self._keeper = Keeper(blocking, self, adopts=adopts)
         self._predictors: OrderedDict[tuple[str, int], PredictorHandle] = OrderedDict()
-        self._watcher = Worker("azuraforge-watcher")
         self._starting = threading.Lock()
         self._is_closed = False
         atexit.register(self._close)  # a script that forgets to close still ends its runs cleanly
@@ -70,7 +61,7 @@ class Runtime:
         """The most threads a Trainer can have."""
         raise NotImplementedError
 
-    def train(self, run: str, spec: RunSpec) -> Future[None]:
+    def train(self, start: Start) -> Future[None]:
         """Run a Trainer to its end in its turn; the future raises what ended it without a word.
 
         Cancelling the future spares a Trainer that has not begun.
@@ -78,7 +69,7 @@ class Runtime:
         raise NotImplementedError
 
     def let_go(self, run: str) -> None:
-        """Free what the run's Trainer holds; the run has ended."""
+        """End what is left of the run's Trainer, and free what it holds."""
 
     def new_predictor(self, version: ModelVersion) -> PredictorHandle:
         """A Predictor, without waiting for it to be restored."""
@@ -96,15 +87,19 @@ class Runtime:
         """Check the spec, write the run down, start a Trainer on it."""
         return await asyncio.to_thread(self._start, spec)  # whole, even if the caller gives up
 
+    async def resume_run(self, run: str, *, accepts_differences: bool = False) -> RunRecord:
+        """Go on with a run whose Trainer or whose runtime has died."""
+        return await asyncio.to_thread(self._resume, run, accepts_differences)
+
     async def join(self, run: str) -> RunRecord:
         """Wait until a run started here has ended; one that has ended long ago is told at once.
 
         Raises: NotFoundError for a run not started here; what kept the run from being written.
         """
         record = await self.registry.run(run)
-        begun = self._runs.get(record.id)
-        if begun is not None:
-            await result_of(begun.ended)
+        kept = self._keeper.runs.get(record.id)
+        if kept is not None:
+            await result_of(kept.ended)
         record = await self.registry.run(record.id)
         if record.state not in ENDED:
             raise NotFoundError(
@@ -141,8 +136,9 @@ class Runtime:
         finally:
             for trial in trials:  # left early: the runs of this study are nobody's any more
                 trial.cancel()
-            left = [run for run, begun in list(self._runs.items()) if begun.study == tuner.study]
-            await asyncio.to_thread(self._stop_all, left, "its study was left")
+            kept = list(self._keeper.runs.items())
+            left = [run for run, one in kept if one.study == tuner.study]
+            await asyncio.to_thread(self._keeper.stop, left, "its study was left")
         return tuner.record()
 
     async def close(self) -> None:
@@ -157,28 +153,50 @@ class Runtime:
 
     def _start(self, spec: RunSpec) -> RunRecord:
         whole, _, _ = resolve(spec)
-        cores = self.cores()
-        if whole.threads > cores:
-            raise ConfigError(
-                f"threads: got {whole.threads}; allowed: 1 to {cores}, the cores here"
-            )
+        self._check_threads(whole)
         with self._starting:
-            if self._is_closed:
-                raise RefusedError(f"start_run: {CLOSED}")
+            self._refuse_closed("start_run")
             record: RunRecord = self.blocking.create_run(whole)
-            work = self._trained(record.id, whole)
-            self._runs[record.id] = _Run(whole.study, work, Future())
-        work.add_done_callback(lambda done: self._watcher.submit(self._end, record.id, done))
+            self._keeper.accept(record)
         return record
 
-    def _trained(self, run: str, spec: RunSpec) -> Future[None]:
-        """The Trainer's work; one that cannot even be started has failed at once."""
-        try:
-            return self.train(run, spec)
-        except Exception as error:  # noqa: BLE001  (a cluster that has gone raises anything)
-            work: Future[None] = Future()
-            work.set_exception(error)
-            return work
+    def _resume(self, run: str, accepts_differences: bool) -> RunRecord:
+        record = self._lost(run)
+        self._check_threads(record.spec)
+        with self._starting:
+            self._refuse_closed("resume_run")
+            if not self._keeper.has(record.id):  # taken up by itself in the meantime
+                self._keeper.accept(record, accepts_differences=accepts_differences)
+        return record
+
+    def _lost(self, run: str) -> RunRecord:
+        """The run, once nobody has been heard of who works on it. Raises: RefusedError."""
+        give_up_at = time.monotonic() + PATIENCE_S
+        while True:
+            record: RunRecord = self.blocking.run(run)
+            if record.state in ENDED:
+                raise RefusedError(
+                    f"run {record.id} has ended ({record.state}); "
+                    f"`azuraforge fork {record.id} --at {record.step}` goes on from its last step"
+                )
+            if record.state == "lost" or self._keeper.has(record.id):
+                return record
+            if time.monotonic() > give_up_at:
+                raise RefusedError(
+                    f"run {record.id} is {record.state} elsewhere, and its Trainer is well; "
+                    f"`azuraforge runs {record.id} --stop` stops it"
+                )
+            time.sleep(TICK_S / 4)
+            self.blocking.expire()
+
+    def _check_threads(self, spec: RunSpec) -> None:
+        cores = self.cores()
+        if spec.threads > cores:
+            raise ConfigError(f"threads: got {spec.threads}; allowed: 1 to {cores}, the cores here")
+
+    def _refuse_closed(self, what: str) -> None:
+        if self._is_closed:
+            raise RefusedError(f"{what}: {CLOSED}")
 
     def _begin(self, start: StartTrial, tuner: Tuner, tell: Tell) -> asyncio.Task[Ended]:
         return asyncio.create_task(self._trial(start, tuner, tell))
@@ -199,55 +217,11 @@ class Runtime:
             self._is_closed = True
         atexit.unregister(self._close)
         try:
-            self._stop_all(self._runs, "the runtime was closed")
+            self._keeper.close()
         finally:
-            wait([begun.ended for begun in list(self._runs.values())])
-            self._watcher.close()
             self.shut_down()
             self.registry = cast(RegistryHandle, _Closed())
             self.blocking = _Closed()
-
-    def _stop_all(self, runs: Iterable[str], reason: str) -> None:
-        for run in list(runs):
-            begun = self._runs.get(run)
-            if begun is not None and not begun.ended.done():
-                self._stop(run, begun, reason)
-
-    def _stop(self, run: str, begun: _Run, reason: str) -> None:
-        try:
-            record = self.blocking.command(run, Command(name="stop", reason=reason))
-        except RefusedError:
-            return  # it ended in the meantime
-        if record.state in ENDED:
-            begun.work.cancel()  # it was queued: its Trainer need not begin
-
-    def _end(self, run: str, work: Future[None]) -> None:
-        """Let joiners know; a Trainer that died without a word is given its RunFailed first."""
-        try:
-            self.let_go(run)
-            error = None if work.cancelled() else work.exception()
-            untold = None if error is None else self._tell(run, error)
-        except Exception as second:  # noqa: BLE001  (the Registry fails too: whoever joins is told)
-            untold = second
-        if untold is None:
-            self._runs.pop(run).ended.set_result(None)
-        else:
-            self._runs[run].ended.set_exception(untold)
-
-    def _tell(self, run: str, error: BaseException) -> Exception | None:
-        """Write the error into the journal, unless it holds the end; returns what it cannot say."""
-        record = self.blocking.run(run)
-        kind, text = type(error).__name__, str(error)
-        if isinstance(error, Bug):
-            kind, text = error.kind, error.text
-            log.error("run %s: a bug in its plugin or in AzuraForge\n%s", run, error.traceback)
-        if record.state in ENDED:
-            return None
-        failed = RunFailed(step=record.step, kind=kind, error=text)
-        self.blocking.append(run, record.last_seq + 1, [failed])
-        if isinstance(error, AzuraForgeError):
-            return error
-        return RunError(f"run {run} failed of a bug: {kind}: {text}")
 
 
 class _Closed:
@@ -255,11 +229,3 @@ class _Closed:
 
     def __getattr__(self, name: str) -> Any:
         raise RefusedError(f"{name}: {CLOSED}")
-
-
-class _Run(NamedTuple):
-    """A run started here: the Trainer's work, and what its joiners wait for."""
-
-    study: str | None
-    work: Future[None]
-    ended: Future[None]

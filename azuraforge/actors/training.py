@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import traceback
@@ -17,8 +16,6 @@ from azuraforge.schema.events import Event
 from azuraforge.schema.records import ENDED, Ack, Attempt
 from azuraforge.store.blobs import BlobStore
 
-log = logging.getLogger("azuraforge")
-
 
 class Bug(Exception):  # noqa: N818  (it is told, not caught)
     """An error that is none of ours, as texts: the error itself might not survive pickling."""
@@ -31,25 +28,31 @@ class Bug(Exception):  # noqa: N818  (it is told, not caught)
 
 
 def train_here(
-    registry: Any, blobs: BlobStore, run: str, *, accepts_differences: bool = False
+    registry: Any,
+    blobs: BlobStore,
+    run: str,
+    *,
+    after: int | None = None,
+    accepts_differences: bool = False,
 ) -> None:
     """Run a Trainer to its end in this thread, as the run's next attempt.
 
-    `registry` answers blocking calls. A Trainer that was taken the run away from ends quietly.
+    `registry` answers blocking calls. With `after`, no more than so many attempts may have begun.
 
-    Raises: what kept the run from going on, it is `lost` then; what kept it from being written
-            down; Bug.
+    Raises: FencedError if the run is in other hands; what kept it from going on, it is `lost` then;
+            what kept it from being written down; Bug.
     """
     try:
-        if registry.run(run).state in ENDED:
+        record = registry.run(run)
+        if record.state in ENDED:
             return  # stopped while it was queued
+        if after is not None and record.attempt > after:
+            raise FencedError(f"run {run}: attempt {record.attempt} has been begun elsewhere")
         keep_freed()
         attempt = registry.begin_attempt(
             run, f"{socket.gethostname()}:{os.getpid()}", accepts_differences=accepts_differences
         )
         _train(registry, blobs, attempt)
-    except FencedError as error:
-        log.warning("%s", error)
     except AzuraForgeError:
         raise
     except Exception as error:  # noqa: BLE001  (a plugin may raise anything)

@@ -323,7 +323,7 @@ def test_nothing_is_kept_of_runs_that_have_ended(handles: Handles) -> None:
     finished(handles)
     finished(handles, **{"fault.kind": "data"})
 
-    assert handles._runs == {}  # type: ignore[attr-defined]
+    assert handles._keeper.runs == {}  # type: ignore[attr-defined]
 
 
 def test_the_plugins_are_listed_with_their_fields(handles: Handles) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from azuraforge.actors.connect import connect
+from azuraforge.actors.keeper import TrainerLostError
 from azuraforge.actors.local import Local
 from azuraforge.actors.runtime import MOST_PREDICTORS
+from azuraforge.actors.supervisor import Start
 from azuraforge.errors import ConfigError, HomeError, RunError
 from azuraforge.schema.records import PredictRequest, RunRecord
 from azuraforge.schema.specs import Range, RunSpec, StudySpec
@@ -95,26 +97,29 @@ def test_a_disk_that_fills_up_ends_the_run_and_is_told_to_whoever_joins(
     asyncio.run(handles.close())
 
 
-def lost(run: str, spec: RunSpec) -> Future[None]:
+def lost(start: Start) -> Future[None]:
     """The work of a Trainer that died without a word."""
     work: Future[None] = Future()
-    work.set_exception(RunError(f"run {run}: its Trainer was lost"))
+    work.set_exception(TrainerLostError("it was killed"))
     return work
 
 
-def test_a_trainer_that_dies_without_a_word_is_given_its_last_one(
+def test_a_run_whose_trainers_all_die_is_given_up_with_the_cause_of_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handles = Local(tmp_path)
     monkeypatch.setattr(handles, "train", lost)
     run = asyncio.run(handles.start_run(tiny())).id
 
-    with pytest.raises(RunError, match="its Trainer was lost"):
+    with pytest.raises(RunError, match=r"was given up: 3 of 3 attempts .* because it was killed"):
         asyncio.run(handles.join(run))
 
     record = asyncio.run(handles.registry.run(run))
+    (letter,) = asyncio.run(handles.registry.dead_letters())
     asyncio.run(handles.close())
-    assert (record.state, record.error) == ("failed", f"RunError: run {run}: its Trainer was lost")
+    assert record.state == "failed"
+    assert record.error == f"RunError: {letter.cause}"
+    assert letter.cause == "3 of 3 attempts were lost, the last because it was killed"
 
 
 def test_a_trial_whose_trainer_was_lost_is_a_failed_one_among_others(

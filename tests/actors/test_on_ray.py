@@ -44,23 +44,32 @@ async def journal(handles: Handles, run: str) -> list[Any]:
     return [item.event for item in followed if isinstance(item, JournalEntry)]
 
 
-def test_a_killed_trainer_is_a_failed_run_and_whoever_joins_is_told(
-    on_ray: Handles, capfd: pytest.CaptureFixture[str]
+def test_a_run_whose_trainer_is_killed_goes_on_and_ends_as_if_it_had_not_been(
+    on_ray: Handles, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = now(on_ray.start_run(tiny(**{"fault.kind": "kill", "fault.step": 5}))).id
+    gate = tmp_path / "gate"
+    gate.touch()
+    spec = tiny(**{"fault.kind": "kill-once", "fault.step": 5, "fault.gate": str(gate)})
+    run = now(on_ray.start_run(spec)).id
 
-    with pytest.raises(RunError, match=f"run {run}: its Trainer was lost: The actor is dead"):
+    record = now(on_ray.join(run))
+
+    assert (record.state, record.attempt, record.not_exact) == ("finished", 2, [])
+    assert (tmp_path / "gate.died").exists()
+    assert now(journal(on_ray, run)) == list(Trainer(spec))
+    assert capfd.readouterr().out == ""
+
+
+def test_a_run_whose_trainers_are_all_killed_is_a_dead_letter(on_ray: Handles) -> None:
+    run = now(on_ray.start_run(tiny(**{"fault.kind": "kill", "fault.step": 1}))).id
+
+    with pytest.raises(RunError, match=r"was given up: 3 of 3 attempts .*The actor is dead"):
         now(on_ray.join(run))
 
-    record = now(on_ray.registry.run(run))
-    assert record.state == "failed"
-    assert record.error is not None
-    assert record.error.startswith(f"RunError: run {run}: its Trainer was lost")
-    assert "\n" not in record.error
-    assert now(journal(on_ray, run))[-1] == RunFailed(
-        step=record.step, kind="RunError", error=record.error.removeprefix("RunError: ")
-    )
-    assert capfd.readouterr().out == ""
+    (letter,) = now(on_ray.registry.dead_letters())
+    failed = RunFailed(step=0, kind="RunError", error=letter.cause)
+    assert now(journal(on_ray, run))[-1] == failed
+    assert now(on_ray.registry.run(run)).state == "failed"
 
 
 def test_a_killed_registry_costs_a_run_nothing(on_ray: Handles, tmp_path: Path) -> None:

@@ -24,7 +24,16 @@ from azuraforge.plugin import Example, Task
 from azuraforge.schema.config import OptimizerConfig, PluginConfig, TrainingConfig
 
 Fault = Literal[
-    "", "nan-loss", "build", "unpicklable", "data", "nan-test", "kill", "slow-build", "slip"
+    "",
+    "nan-loss",
+    "build",
+    "unpicklable",
+    "data",
+    "nan-test",
+    "kill",
+    "kill-once",
+    "slow-build",
+    "slip",
 ]
 
 
@@ -119,8 +128,16 @@ class Watched(Module):
 
     def misbehave(self) -> None:
         wait_for(self.fault.gate)
-        if self.fault.kind == "kill" and self.step == self.fault.step:
+        if self.step == self.fault.step and self.is_fatal():
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def is_fatal(self) -> bool:
+        """Whether to die now: every time, or unless the gate says that it has happened before."""
+        died = Path(f"{self.fault.gate}.died")
+        is_first = self.fault.kind == "kill-once" and not died.exists()
+        if is_first:
+            died.touch()
+        return is_first or self.fault.kind == "kill"
 
 
 class Slipping(Linear):
