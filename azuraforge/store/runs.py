@@ -37,7 +37,8 @@ def add(db: Connection, record: RunRecord, *, folded: RunState, best_step: int |
     """Write down a new run; its number."""
     values = {"state": record.state, "experiment": record.experiment, "best_step": best_step}
     text = text_of(structs.replace(record, state=folded))
-    added = db.execute(insert(runs).values(id=record.id, record=text, **values))
+    heard_at = record.created_at  # from then on who created it beats for it, or is silent
+    added = db.execute(insert(runs).values(id=record.id, record=text, heard_at=heard_at, **values))
     (number,) = added.inserted_primary_key or (0,)
     assert number
     return int(number)
@@ -103,7 +104,7 @@ def newest(
 
 
 def silent(db: Connection, since: float) -> list[StoredRun]:
-    """Runs with a Trainer that was last heard of before this time."""
+    """Runs that have not ended, whose Trainer or runtime was last heard of before this time."""
     on = runs.c.state.in_(["queued", "running", "paused"])
     query = select(runs).where(on, runs.c.heard_at < since).order_by(runs.c.number)
     return [_stored(row) for row in db.execute(query)]

@@ -152,8 +152,18 @@ def test_a_beat_keeps_a_run_from_being_lost(registry, clock):
     assert registry.run(run).state == "queued"
 
 
-def test_a_queued_run_is_never_lost_before_a_trainer_has_it_nor_one_that_ended(registry, clock):
-    registry.create_run(SPEC)
+def test_a_queued_run_is_lost_when_nobody_beats_for_it(registry, clock):
+    kept, left = (registry.create_run(SPEC).id for _ in range(2))
+
+    for _ in range(3):
+        clock.advance(LEASE_S / 2)
+        registry.append(kept, 1, [], attempt=0)
+
+    assert [record.id for record in registry.expire()] == [left]
+    assert registry.run(kept).state == "queued"
+
+
+def test_a_run_that_has_ended_is_never_lost(registry, clock):
     running(registry, FINISHED)
 
     clock.advance(1e6)
