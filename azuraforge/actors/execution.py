@@ -18,9 +18,16 @@ from azuraforge.actors.resuming import accepted, first_provenance, newest
 from azuraforge.actors.telling import event_of, finite, saved, started
 from azuraforge.engine.random import Generator, using
 from azuraforge.engine.threads import set_threads
-from azuraforge.engine.train import Epoch, Happening, Step
+from azuraforge.engine.train import Step
 from azuraforge.errors import NonFiniteError
-from azuraforge.schema.events import Event, Intervened, RunFinished, RunStopped
+from azuraforge.schema.events import (
+    EpochFinished,
+    Event,
+    Intervened,
+    RunFinished,
+    RunStopped,
+    StepFinished,
+)
 from azuraforge.schema.provenance import Provenance, differences
 from azuraforge.schema.records import Attempt
 from azuraforge.store.blobs import BlobStore, digest
@@ -76,6 +83,10 @@ class Execution:
         self.pace: Pace | None = None
 
     @property
+    def _rolls_back(self) -> bool:
+        return self._config.training.on_nan == "rollback"
+
+    @property
     def note(self) -> str:
         """What it waits for, or how its steps are done."""
         paused = "paused" if self.control.state.is_paused else ""
@@ -87,20 +98,15 @@ class Execution:
         Raises: what the run fails of.
         """
         yield self._begun()
-        for happened in self._happenings():
-            if happened is None:
-                yield None
-            elif isinstance(happened, Intervened):
-                yield happened
-                if happened.command == "checkpoint":
-                    yield self._saving()
-                if happened.command == "stop":
-                    yield from self._stopped(happened)
-                    return
-            else:
-                yield event_of(happened, self.loop)
-                if self._is_checkpoint_due(happened):
-                    yield self._saving()
+        if self._rolls_back and self.saver.latest() is None:
+            yield self._saving()  # what to go back to before there is another
+        for event in self._happenings():
+            yield event
+            if isinstance(event, Intervened) and event.command == "stop":
+                yield from self._stopped(event)
+                return
+            if event is not None and self._is_checkpoint_due(event):
+                yield self._saving()
         yield self._finished()
 
     def _provenance(self) -> Provenance:
@@ -133,7 +139,7 @@ class Execution:
         self.held.begin_after(checkpoint.seq)
         return saved(self.loop)(checkpoint.sha256)
 
-    def _happenings(self) -> Iterator[Happening | Intervened | None]:
+    def _happenings(self) -> Iterator[Event | None]:
         """What happens in the loop, and what is done to it in between."""
         loop = self.loop
         began, first_step, rows, manner = self._clock(), loop.step, 0, ""
@@ -143,11 +149,12 @@ class Execution:
                 yield from self.control.due(lambda: self.held.made)
             try:
                 happened = next(happenings, None)
+                event = None if happened is None else event_of(happened, loop)
             except NonFiniteError as error:
                 yield self._rolled_back(error)
                 happenings = iter(loop)
                 continue
-            if happened is None:
+            if event is None:
                 return
             if isinstance(happened, Step):
                 rows += happened.rows
@@ -156,7 +163,7 @@ class Execution:
                 if loop.manner != manner:
                     manner = loop.manner
                     log.info("step %d: %s", loop.step, manner)
-            yield happened
+            yield event
 
     def _go_back(self, checkpoint: Checkpoint) -> None:
         """Be as the checkpoint says."""
@@ -169,11 +176,9 @@ class Execution:
         Raises: the error where it is not, or where it has not helped before.
         """
         rollbacks, step = self.control.state.rollbacks + 1, self.loop.step
-        if self._config.training.on_nan != "rollback" or rollbacks > MOST_ROLLBACKS:
-            raise error
         last = self.saver.latest()
-        if last is None:
-            raise NonFiniteError(f"{error}; there is no checkpoint yet to go back to") from error
+        if not self._rolls_back or rollbacks > MOST_ROLLBACKS or last is None:
+            raise error
         lr = self.loop.lr / 2
         self._go_back(load(self._blobs, last, self.spec))
         self.control.state.rollbacks = rollbacks
@@ -181,13 +186,17 @@ class Execution:
         reason = f"{error}; the learning rate is halved to {lr:g}"
         return Intervened(step=step, command="rollback", value=self.loop.step, reason=reason)
 
-    def _is_checkpoint_due(self, happened: Happening) -> bool:
+    def _is_checkpoint_due(self, event: Event) -> bool:
         policy = self.spec.checkpoint
-        if isinstance(happened, Epoch):
-            return policy.every_epochs > 0 and happened.epoch % policy.every_epochs == 0
-        if not isinstance(happened, Step):
-            return False
-        return policy.every_steps > 0 and happened.step % policy.every_steps == 0
+        match event:
+            case Intervened():
+                return event.command == "checkpoint"
+            case EpochFinished():
+                return policy.every_epochs > 0 and event.epoch % policy.every_epochs == 0
+            case StepFinished():
+                return policy.every_steps > 0 and event.step % policy.every_steps == 0
+            case _:
+                return False
 
     def _saving(self) -> Later:
         sha256 = self.saver.save(self.loop, self.held.made, self.control.values())
