@@ -31,6 +31,7 @@ COMMANDS = {  # each is a module of this package with declare(parser) and run(ar
     "control": "pause a run, go on, do some steps, stop, save, change a setting",
     "models": "list registered models, show one",
     "plugins": "list plugins, show one's settings, write or check one",
+    "query": "ask SQL of runs, settings, metrics, events and models",
     "serve": "serve runs and models over HTTP",
     "tui": "watch and start runs in the terminal",
     "fsck": "go through everything kept here, name what is damaged",
@@ -40,6 +41,7 @@ COMMANDS = {  # each is a module of this package with declare(parser) and run(ar
 }
 EXTRAS = {  # what a sub-command may find missing, and the extra that brings it
     "alembic": "store",
+    "duckdb": "query",
     "sqlalchemy": "store",
     "litestar": "api",
     "uvicorn": "api",

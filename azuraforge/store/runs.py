@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -101,6 +102,11 @@ def newest(
             runs.c.number.in_(tagged if value is None else tagged.where(tags.c.value == value))
         )
     return [_stored(row).record for row in db.execute(query)]
+
+
+def every(db: Connection) -> Iterator[StoredRun]:
+    """All runs in the order of creation."""
+    return map(_stored, db.execute(select(runs).order_by(runs.c.number)))
 
 
 def silent(db: Connection, since: float) -> list[StoredRun]:

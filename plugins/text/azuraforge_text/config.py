@@ -6,9 +6,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
-from azuraforge.schema.config import LIVE, OptimizerConfig, PluginConfig, TrainingConfig
+from azuraforge.schema.config import (
+    LIVE,
+    OptimizerConfig,
+    PluginConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 
-EPOCHS = {"shakespeare": 2, "coriolanus": 40}  # 13,942 and 624 windows
+EPOCHS = {"shakespeare": 2, "coriolanus": 20}  # 13,942 and 624 windows
 EPOCHS_OF_A_FILE = 10
 
 
@@ -61,7 +67,7 @@ class TextTrainingConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unkno
         Meta(
             ge=0,
             le=100_000,
-            description="passes over the training part; 0: 2 for shakespeare, 40 for coriolanus, "
+            description="passes over the training part; 0: 2 for shakespeare, 20 for coriolanus, "
             "10 for a file",
             extra=LIVE,
         ),
@@ -73,8 +79,9 @@ class TextConfig(PluginConfig, frozen=True, kw_only=True, forbid_unknown_fields=
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
-    optim: OptimizerConfig = OptimizerConfig(lr=2e-3)
-    training: TextTrainingConfig = TextTrainingConfig(batch_size=32)
+    optim: OptimizerConfig = OptimizerConfig(name="adamw", lr=3e-3)
+    schedule: ScheduleConfig = ScheduleConfig(name="cosine", warmup_steps=100, min_factor=0.05)
+    training: TextTrainingConfig = TextTrainingConfig(batch_size=16, clip_norm=1.0)
 
     def __post_init__(self) -> None:
         if self.training.epochs == 0:

@@ -38,7 +38,7 @@ def test_the_plugin_keeps_the_contract(rule: Callable[[Subject], None]) -> None:
     ("values", "epochs"),
     [
         ({}, 2),
-        ({"data.name": "coriolanus"}, 40),
+        ({"data.name": "coriolanus"}, 20),
         ({"data.path": "any.txt"}, 10),
         ({"data.path": "any.txt", "training.epochs": "3"}, 3),
     ],
