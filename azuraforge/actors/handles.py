@@ -223,6 +223,14 @@ class Handles(Protocol):
         """Predict with a registered model; its Predictor is kept for the next call."""
         ...
 
+    async def command_run(self, run: str, command: Command) -> RunRecord:
+        """Ask something of a run that its plugin allows; it takes effect between two steps.
+
+        Raises: NotFoundError; ConfigError for a setting that is not live, or a value it cannot
+                have; RefusedError if the run has ended.
+        """
+        ...
+
     async def run_study(
         self, spec: StudySpec, on_change: Callable[[StudyRecord], None] | None = None
     ) -> StudyRecord:

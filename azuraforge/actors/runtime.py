@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import Any, Literal, Self, cast
 
 from azuraforge import plugin as plugins
+from azuraforge.actors.commands import check_command
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle
 from azuraforge.actors.keeper import Keeper
 from azuraforge.actors.registry import LEASE_S, new_run_id
@@ -118,6 +119,12 @@ class Runtime:
         if len(self._predictors) > MOST_PREDICTORS:
             self._predictors.popitem(last=False)
         return await self._predictors[key].predict(request)
+
+    async def command_run(self, run: str, command: Command) -> RunRecord:
+        """Ask something of a run that its plugin allows."""
+        record = await self.registry.run(run)
+        checked = await asyncio.to_thread(check_command, record.spec, command)
+        return await self.registry.command(record.id, checked)
 
     async def run_study(
         self, spec: StudySpec, on_change: Callable[[StudyRecord], None] | None = None

@@ -19,7 +19,14 @@ from azuraforge.api.problems import problem_response
 from azuraforge.api.routes.health import health
 from azuraforge.api.routes.models import list_models, predict, show_model
 from azuraforge.api.routes.plugins import list_plugins, show_plugin
-from azuraforge.api.routes.runs import list_runs, run_events, show_run, start_run, stop_run
+from azuraforge.api.routes.runs import (
+    command_run,
+    list_runs,
+    run_events,
+    show_run,
+    start_run,
+    stop_run,
+)
 
 MAX_BODY_BYTES = 16 * 2**20  # a predict request of 800 MNIST images as JSON is 3 MB
 
@@ -37,7 +44,7 @@ def create_app(
     app = Litestar(
         [
             health,
-            *(list_runs, start_run, show_run, stop_run, run_events),
+            *(list_runs, start_run, show_run, stop_run, command_run, run_events),
             *(list_plugins, show_plugin),
             *(list_models, show_model, predict),
         ],

@@ -15,6 +15,7 @@ import msgspec
 
 from azuraforge.client.follow import Chunks, follow
 from azuraforge.errors import ConfigError, NotFoundError, ServiceError
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import JournalEntry, Telemetry
 from azuraforge.schema.problems import Problem, error_of
 from azuraforge.schema.records import (
@@ -87,6 +88,14 @@ class Client:
         """Ask a run to stop. Raises: NotFoundError; RefusedError if it has ended."""
         path = f"/v1/runs/{_segment('run', run)}/stop"
         return await self._post(path, StopRequest(reason=reason), RunRecord)
+
+    async def command(self, run: str, command: Command) -> RunRecord:
+        """Ask something of a run, which takes effect between two steps.
+
+        Raises: NotFoundError; ConfigError for a setting that is not live, or a value it cannot
+                have; RefusedError if the run has ended.
+        """
+        return await self._post(f"/v1/runs/{_segment('run', run)}/commands", command, RunRecord)
 
     async def models(self) -> list[ModelVersion]:
         """Every version of every model, by name, newest version first."""

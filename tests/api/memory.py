@@ -137,6 +137,7 @@ class MemoryHandles:
     def __init__(self) -> None:
         self.registry = MemoryRegistry()
         self.is_closed = False
+        self.commands: list[tuple[str, Command]] = []
 
     async def plugins(self) -> list[PluginInfo]:
         fields = [ConfigField(path="optim.lr", kind="float", default=0.1, allowed="a number > 0")]
@@ -156,6 +157,15 @@ class MemoryHandles:
         if problems:
             raise ConfigError("; ".join(map(str, problems)), problems)
         return await self.registry.create_run(spec)
+
+    async def command_run(self, run: str, command: Command) -> RunRecord:
+        if command.name == "set" and command.path != "optim.lr":
+            raise ConfigError(
+                "not live",
+                (FieldProblem(command.path, command.value, "what can be set: optim.lr"),),
+            )
+        self.commands.append((run, command))
+        return await self.registry.command(run, command)
 
     async def predict(self, name: str, request: PredictRequest) -> PredictReply:
         model = await self.registry.model(name, request.version)

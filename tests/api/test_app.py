@@ -26,7 +26,7 @@ def test_openapi_lists_every_route(client, openapi):
     }
 
     assert set(openapi["paths"]) == routes
-    assert len(routes) == 10
+    assert len(routes) == 11
 
 
 def test_openapi_describes_every_error_as_a_problem_document(openapi):

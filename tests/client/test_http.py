@@ -16,6 +16,7 @@ from azuraforge.errors import (
     RefusedError,
     ServiceError,
 )
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import JournalEntry, RunStopped
 from azuraforge.schema.records import Health, ModelVersion, PredictReply, PredictRequest
 from azuraforge.schema.specs import RunSpec
@@ -78,6 +79,18 @@ def test_a_run_is_started_listed_shown_and_stopped(service, handles):
     assert shown == started
     assert stopped.state == "stopped"
     assert handles.registry.journals[started.id][-1].event == RunStopped(step=0, reason="enough")
+
+
+def test_a_command_arrives_as_it_was_given(service, handles, run):
+    command = Command(name="set", path="optim.lr", value=0.1, reason="why not")
+
+    record = call(service, "command", run, command)
+
+    assert record.id == run
+    assert handles.commands == [(run, command)]
+    with pytest.raises(ConfigError) as refused:
+        call(service, "command", run, Command(name="set", path="seed", value=1))
+    assert refused.value.problems[0].path == "seed"
 
 
 def test_runs_come_in_pages(service, handles):

@@ -1,4 +1,4 @@
-"""Runs: start, list, show, stop, and follow one as it happens."""
+"""Runs: start, list, show, act on one, and follow it as it happens."""
 
 from __future__ import annotations
 
@@ -58,6 +58,23 @@ async def stop_run(
 ) -> RunRecord:
     """Ask a run to stop: it does after its present step."""
     return await handles.registry.command(run, Command(name="stop", reason=data.reason))
+
+
+@post(
+    "/v1/runs/{run:str}/commands",
+    status_code=202,
+    responses=problems(400, 404, 409, 413, 415, 422, 503),
+)
+async def command_run(
+    handles: NamedDependency[SkipValidation[Handles]],
+    run: FromPath[str],
+    data: JSONBody[Command],
+) -> RunRecord:
+    """Ask a run to pause, resume, do some steps, stop, save, or be given a setting that is live.
+
+    It takes effect between two steps, and is an `intervention` of the run's events then.
+    """
+    return await handles.command_run(run, data)
 
 
 @get(

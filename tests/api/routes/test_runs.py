@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from azuraforge.errors import DeviceError, HomeError
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import JournalEntry, RunStopped, Telemetry
 from azuraforge.schema.records import RunRecord
 from azuraforge.schema.specs import RunSpec
@@ -120,6 +121,58 @@ def test_a_run_is_stopped_with_the_reason(client, handles, run):
 
     assert response.status_code == 202
     assert handles.registry.journals[run][-1].event == RunStopped(step=0, reason="enough")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Command(name="pause", reason="lunch"),
+        Command(name="step", count=10),
+        Command(name="set", path="optim.lr", value=0.0001),
+    ],
+)
+def test_a_command_is_handed_on_as_it_was_given(client, handles, run, command):
+    response = client.post(
+        f"/v1/runs/{run}/commands",
+        content=msgspec.json.encode(command),
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert response.status_code == 202
+    assert response.json()["id"] == run
+    assert handles.commands == [(run, command)]
+
+
+def test_a_setting_that_is_not_live_is_a_problem_that_names_it(client, handles, run):
+    response = client.post(
+        f"/v1/runs/{run}/commands", json={"name": "set", "path": "training.batch_size", "value": 4}
+    )
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {"path": "training.batch_size", "value": 4, "allowed": "what can be set: optim.lr"}
+    ]
+    assert handles.commands == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"name": "dance"}, {"name": "step", "count": 0}, {"name": "pause", "who": "me"}, []],
+    ids=["nothing", "unknown", "no steps", "another field", "no object"],
+)
+def test_what_is_no_command_is_a_problem(client, handles, run, body):
+    response = client.post(f"/v1/runs/{run}/commands", json=body)
+
+    assert response.status_code == 422
+    assert handles.commands == []
+
+
+def test_a_run_that_has_ended_takes_no_command(client, handles, run):
+    handles.registry.tell(run, finished(at=0))
+
+    response = client.post(f"/v1/runs/{run}/commands", json={"name": "pause"})
+
+    assert response.status_code == 409
 
 
 def test_a_run_that_has_ended_cannot_be_stopped(client, handles, run):
