@@ -74,7 +74,7 @@ def test_what_a_page_may_post_without_asking_is_refused_on_every_route(client, c
         for path in posts
     ]
 
-    assert len(answers) == 3
+    assert len(answers) == 4
     assert set(answers) == {415}
 
 
