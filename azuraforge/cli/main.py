@@ -25,6 +25,7 @@ COMMANDS = {  # each is a module of this package with declare(parser) and run(ar
     "tune": "search a plugin's settings with many runs",
     "predict": "ask a registered model",
     "runs": "list runs, show one, read its events, stop it",
+    "resume": "go on with a run that was lost, exactly",
     "replay": "do a run again and hold it against its journal",
     "diff": "find the step, layer and op at which two runs part",
     "gradient": "tell the gradients of any step, by doing it again",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from azuraforge.schema.events import JournalEntry
     from azuraforge.schema.records import RunRecord
 
-STATES = ("queued", "running", "finished", "failed", "stopped")
+STATES = ("queued", "running", "paused", "lost", "finished", "failed", "stopped")
 PAGE = 100
 
 

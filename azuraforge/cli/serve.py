@@ -12,7 +12,8 @@ from azuraforge.cli.options import add_home, add_runtime, describe, whole
 def declare(parser: ArgumentParser) -> None:
     describe(
         parser,
-        "Serve runs and models over HTTP until interrupted; prints the URL once it answers.",
+        "Serve runs and models over HTTP until interrupted; prints the URL once it answers.\n"
+        "Runs of this home whose Trainers died are taken up where they were.",
         "serve",
         "serve --port 9000 --runtime local",
     )
@@ -42,7 +43,7 @@ def run(arguments: Namespace) -> int:
     home(arguments.home)  # an unusable home or a port in use is told before Ray takes its seconds
     with listen(arguments.host, arguments.port) as listener:
         print(f"starting the {arguments.runtime} runtime", file=sys.stderr)
-        handles = connect(arguments.runtime, home=arguments.home)
+        handles = connect(arguments.runtime, home=arguments.home, adopts=True)
         asyncio.run(serve())
     return 0
 

@@ -1,4 +1,4 @@
-"""What `azuraforge train` does once its options are sound: start, watch, report."""
+"""What `azuraforge train` and `resume` do once their options are sound: start, watch, report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from shutil import get_terminal_size
@@ -30,9 +31,21 @@ from azuraforge.store.home import home
 
 EXAMPLES = 10
 
+Begin = Callable[[Handles], Awaitable[RunRecord]]
+
 
 def train(spec: RunSpec, arguments: Namespace) -> int:
     """Run the spec to its end and print what came of it; returns the exit status."""
+    return _watched(lambda handles: handles.start_run(spec), arguments)
+
+
+def resume(run: str, arguments: Namespace) -> int:
+    """Have a run that was lost go on to its end, as `train`; returns the exit status."""
+    accepts = arguments.accept_differences
+    return _watched(lambda handles: handles.resume_run(run, accepts_differences=accepts), arguments)
+
+
+def _watched(begin: Begin, arguments: Namespace) -> int:
     home(arguments.home)  # an unusable one is told before Ray takes its seconds to start
     progress = Progress(
         sys.stderr,
@@ -44,13 +57,15 @@ def train(spec: RunSpec, arguments: Namespace) -> int:
     logging.getLogger("azuraforge.engine.compiling").disabled = True  # the run's telemetry tells it
     progress.note(f"starting the {arguments.runtime} runtime")
     handles = connect(arguments.runtime, home=arguments.home)
-    return asyncio.run(_train(handles, spec, progress, arguments))
+    return asyncio.run(_to_its_end(handles, begin, progress, arguments))
 
 
-async def _train(handles: Handles, spec: RunSpec, progress: Progress, arguments: Namespace) -> int:
+async def _to_its_end(
+    handles: Handles, begin: Begin, progress: Progress, arguments: Namespace
+) -> int:
     try:
         with stop_requests() as asked:
-            started = (await handles.start_run(spec)).id
+            started = (await begin(handles)).id
             progress.note(f"run {started}")
             last = await _watch(handles, started, asked, progress, as_json=arguments.json)
         run = await handles.registry.run(started)
