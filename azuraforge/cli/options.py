@@ -93,8 +93,37 @@ def add_run(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="NAME", help="register as NAME; default: as the plugin says"
     )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "float16"),
+        default="float32",
+        help="float16: mixed, the loss scaled; default: %(default)s",
+    )
+    parser.add_argument(
+        "--on-nan",
+        choices=("fail", "rollback"),
+        help="rollback: back to the last checkpoint, the learning rate halved; default: fail",
+    )
+    add_checkpoints(parser)
     add_runtime(parser)
     add_home(parser)
+
+
+def add_checkpoints(parser: ArgumentParser) -> None:
+    """When checkpoints are written, how many stay, and how often a lost Trainer is followed."""
+    for name, default, low, what in (
+        ("--checkpoint-epochs", 1, 0, "write a checkpoint every N epochs; 0: not at their end"),
+        ("--checkpoint-steps", 0, 0, "and every N steps; 0: not within epochs"),
+        ("--keep-checkpoints", 2, 1, "keep the last N and the best one"),
+        ("--attempts", 3, 1, "Trainers at most, where one after another is lost"),
+    ):
+        parser.add_argument(
+            name,
+            type=whole(low, 100_000_000 if name == "--checkpoint-steps" else 100),
+            default=default,
+            metavar="N",
+            help=f"{what}; default: {default}",
+        )
 
 
 def model_version(text: str) -> tuple[str, str]:

@@ -19,11 +19,18 @@ def spec_of(arguments: Namespace) -> RunSpec:
     """
     given = {
         "plugin": arguments.plugin,
-        "config": dict(arguments.settings),
+        "config": dict(arguments.settings) | _on_nan(arguments),
         "seed": arguments.seed,
         "device": arguments.device,
         "threads": arguments.threads,
         "model": arguments.model,
+        "precision": arguments.precision,
+        "attempts": arguments.attempts,
+        "checkpoint": {
+            "every_epochs": arguments.checkpoint_epochs,
+            "every_steps": arguments.checkpoint_steps,
+            "keep_last": arguments.keep_checkpoints,
+        },
     }
     try:
         return resolve(msgspec.convert(given, RunSpec))[0]
@@ -34,3 +41,7 @@ def spec_of(arguments: Namespace) -> RunSpec:
         ) from error
     except NotFoundError as error:  # here a plugin's name that was typed wrong: a usage error
         raise ConfigError(str(error)) from error
+
+
+def _on_nan(arguments: Namespace) -> dict[str, str]:
+    return {} if arguments.on_nan is None else {"training.on_nan": arguments.on_nan}

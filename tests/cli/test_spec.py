@@ -7,6 +7,7 @@ import pytest
 
 from azuraforge.cli.spec import spec_of
 from azuraforge.errors import ConfigError, DeviceError, PluginError
+from azuraforge.schema.specs import CheckpointPolicy
 
 
 def options(**changed: Any) -> Namespace:
@@ -17,6 +18,12 @@ def options(**changed: Any) -> Namespace:
         "device": "cpu",
         "threads": 1,
         "model": None,
+        "precision": "float32",
+        "on_nan": None,
+        "attempts": 3,
+        "checkpoint_epochs": 1,
+        "checkpoint_steps": 0,
+        "keep_checkpoints": 2,
     }
     return Namespace(**{**given, **changed})
 
@@ -30,6 +37,16 @@ def test_a_spec_holds_every_setting_typed_and_the_later_of_two() -> None:
     assert spec.seed == 7
     assert spec.config["width"] == 16
     assert spec.config["optim"]["lr"] == 1e-3
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_spec_says_when_checkpoints_are_written_and_what_a_nan_does() -> None:
+    spec = spec_of(
+        options(checkpoint_epochs=0, checkpoint_steps=50, keep_checkpoints=3, on_nan="rollback")
+    )
+
+    assert spec.checkpoint == CheckpointPolicy(every_epochs=0, every_steps=50, keep_last=3)
+    assert spec.config["training"]["on_nan"] == "rollback"
 
 
 @pytest.mark.usefixtures("toy")
