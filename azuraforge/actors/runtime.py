@@ -21,6 +21,7 @@ from azuraforge.actors.supervisor import TICK_S, Start
 from azuraforge.actors.tuner import StartTrial, Tuner
 from azuraforge.actors.worker import CLOSED, result_of
 from azuraforge.errors import ConfigError, NotFoundError, RefusedError, RunError
+from azuraforge.schema.commands import Command
 from azuraforge.schema.records import (
     ENDED,
     ModelVersion,
