@@ -50,8 +50,17 @@ class RegistryHandle(Protocol):
         """Write down a new run in state `queued`; the requests are numbered anew, in order."""
         ...
 
-    async def fork(self, run: str, step: int, commands: Sequence[Command] = ()) -> RunRecord:
+    async def fork(
+        self,
+        run: str,
+        step: int,
+        commands: Sequence[Command] = (),
+        *,
+        tags: Mapping[str, str] | None = None,
+    ) -> RunRecord:
         """A new run that is the given one up to the step, where the commands take effect.
+
+        It has the tags of the given one, and these.
 
         Raises: NotFoundError; RefusedError for a step that the run has not done.
         """
@@ -208,6 +217,22 @@ class Handles(Protocol):
         is not what it was goes on only if the difference is accepted; it is marked `not_exact`.
 
         Raises: NotFoundError; RefusedError if it has ended, or somebody works on it.
+        """
+        ...
+
+    async def fork_run(
+        self,
+        run: str,
+        step: int,
+        commands: Sequence[Command] = (),
+        *,
+        tags: Mapping[str, str] | None = None,
+        accepts_differences: bool = False,
+    ) -> RunRecord:
+        """A new run that repeats a run up to a step, where the commands take effect, and goes on.
+
+        Raises: NotFoundError; ConfigError for a setting that is not live, or a value it cannot
+                have; RefusedError for a step that the run has not done.
         """
         ...
 

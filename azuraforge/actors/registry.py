@@ -106,8 +106,17 @@ class Registry:
                 self._add_child(db, record, parent)
             return self._prepared(db, record.id, requests)
 
-    def fork(self, run: str, step: int, commands: Sequence[Command] = ()) -> RunRecord:
+    def fork(
+        self,
+        run: str,
+        step: int,
+        commands: Sequence[Command] = (),
+        *,
+        tags: Mapping[str, str] | None = None,
+    ) -> RunRecord:
         """A new run that is the given one up to the step, where the commands take effect.
+
+        It has the tags of the given one, and these.
 
         Raises: NotFoundError; RefusedError for a step that the run has not done.
         """
@@ -118,7 +127,7 @@ class Registry:
             parent=ForkPoint(run=parent.id, step=step),
             requests=[Request(number=0, command=command, at_step=step) for command in commands],
             experiment=parent.experiment,
-            tags=parent.tags,
+            tags={**parent.tags, **(tags or {})},
         )
 
     def begin_attempt(self, run: str, holder: str, *, accepts_differences: bool = False) -> Attempt:

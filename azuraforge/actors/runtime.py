@@ -7,7 +7,7 @@ import atexit
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Literal, Self, cast
 
@@ -93,6 +93,18 @@ class Runtime:
         """Go on with a run whose Trainer or whose runtime has died."""
         return await asyncio.to_thread(self._resume, run, accepts_differences)
 
+    async def fork_run(
+        self,
+        run: str,
+        step: int,
+        commands: Sequence[Command] = (),
+        *,
+        tags: Mapping[str, str] | None = None,
+        accepts_differences: bool = False,
+    ) -> RunRecord:
+        """A new run that repeats a run up to a step, and goes its own way from there."""
+        return await asyncio.to_thread(self._fork, run, step, commands, tags, accepts_differences)
+
     async def join(self, run: str) -> RunRecord:
         """Wait until a run started here has ended; one that has ended long ago is told at once.
 
@@ -166,6 +178,24 @@ class Runtime:
             self._refuse_closed("start_run")
             record: RunRecord = self.blocking.create_run(whole)
             self._keeper.accept(record)
+        return record
+
+    def _fork(
+        self,
+        run: str,
+        step: int,
+        commands: Sequence[Command],
+        tags: Mapping[str, str] | None,
+        accepts_differences: bool,
+    ) -> RunRecord:
+        parent: RunRecord = self.blocking.run(run)
+        resolve(parent.spec)
+        self._check_threads(parent.spec)
+        checked = [check_command(parent.spec, command) for command in commands]
+        with self._starting:
+            self._refuse_closed("fork_run")
+            record: RunRecord = self.blocking.fork(parent.id, step, checked, tags=tags)
+            self._keeper.accept(record, accepts_differences=accepts_differences)
         return record
 
     def _resume(self, run: str, accepts_differences: bool) -> RunRecord:

@@ -34,7 +34,7 @@ from azuraforge.schema.events import (
     RunStopped,
     StepFinished,
 )
-from azuraforge.schema.records import PredictRequest, RunRecord, StudyRecord
+from azuraforge.schema.records import ForkPoint, PredictRequest, RunRecord, StudyRecord
 from azuraforge.schema.specs import Range, RunSpec, StudySpec
 
 ENDLESS = {"training.epochs": 100_000}
@@ -116,6 +116,64 @@ def test_a_running_run_stops_after_its_step_and_keeps_a_checkpoint(handles: Hand
     assert told == Intervened(step=record.step, command="stop", reason="seen enough", request=1)
     assert isinstance(saved, CheckpointSaved)
     assert end == RunStopped(step=record.step, reason="seen enough", checkpoint=record.checkpoint)
+
+
+def test_a_run_is_paused_set_and_goes_on_by_its_commands(handles: Handles) -> None:
+    async def commanded() -> list[Event]:
+        run = (await handles.start_run(tiny(**ENDLESS))).id
+        await until_step(handles, run)
+        for command in (
+            Command(name="pause", reason="lunch"),
+            Command(name="set", path="optim.lr", value="1e-3"),
+            Command(name="stop"),
+        ):
+            await handles.command_run(run, command)
+        return await events_of(handles, run)
+
+    told = [event for event in now(commanded()) if isinstance(event, Intervened)]
+
+    assert [event.command for event in told] == ["pause", "set", "stop"]
+    assert (told[1].path, told[1].value) == ("optim.lr", 0.001)
+    assert len({event.step for event in told}) == 1
+
+
+def test_a_setting_that_is_not_live_is_refused_and_nothing_is_written(handles: Handles) -> None:
+    run = finished(handles)
+    fixed = Command(name="set", path="training.batch_size", value=4)
+
+    with pytest.raises(ConfigError, match="what can be set meanwhile: optim"):
+        now(handles.command_run(run.id, fixed))
+    with pytest.raises(ConfigError, match="what can be set meanwhile: optim"):
+        now(handles.fork_run(run.id, 3, [fixed]))
+
+    assert [record.id for record in now(handles.registry.runs())] == [run.id]
+    assert now(handles.registry.requests(run.id)) == []
+
+
+@pytest.mark.parametrize("step", [0, 4, 9])
+def test_a_fork_is_its_parent_up_to_the_step_and_goes_its_own_way(
+    handles: Handles, step: int
+) -> None:
+    parent = finished(handles)
+    lower = Command(name="set", path="optim.lr", value=0.01)
+
+    started = now(handles.fork_run(parent.id, step, [lower], tags={"idea": "slower"}))
+    child = now(handles.join(started.id))
+
+    past, own = (
+        {e.step: e.digest for e in now(events_of(handles, run)) if isinstance(e, StepFinished)}
+        for run in (parent.id, child.id)
+    )
+    assert (child.state, child.spec, child.tags) == ("finished", parent.spec, {"idea": "slower"})
+    assert child.parent == ForkPoint(run=parent.id, step=step)
+    assert [n for n in past if past[n] == own[n]] == list(range(1, step + 1))
+
+
+def test_a_fork_beyond_the_steps_of_its_parent_is_refused(handles: Handles) -> None:
+    parent = finished(handles)
+
+    with pytest.raises(RefusedError, match="allowed are 0 to 9"):
+        now(handles.fork_run(parent.id, 10))
 
 
 def test_a_queued_run_that_is_stopped_never_begins(handles: Handles) -> None:
