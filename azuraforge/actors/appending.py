@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import structs
 
-from azuraforge.actors import registering
+from azuraforge.actors import measuring, registering
 from azuraforge.actors.exact_json import exact_json
 from azuraforge.actors.folding import folded
+from azuraforge.actors.transactions import Transaction
 from azuraforge.errors import FencedError, RefusedError
 from azuraforge.schema.events import (
     CheckpointSaved,
@@ -19,16 +20,16 @@ from azuraforge.schema.events import (
     Intervened,
     JournalEntry,
     RunFinished,
+    RunStarted,
     ValidationFinished,
 )
 from azuraforge.schema.records import ENDED, Ack, Batch, Checkpoint, ModelVersion, RunRecord
-from azuraforge.store import attempts, checkpoints, journal, requests, runs
+from azuraforge.store import attempts, checkpoints, datasets, journal, metrics, requests, runs
+from azuraforge.store.metrics import Point
 from azuraforge.store.runs import StoredRun
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-Told = dict[str, list[JournalEntry]]  # what a transaction adds to journals, by run
 
 EVENT = msgspec.json.Decoder(Event)
 
@@ -43,11 +44,12 @@ def event_texts(batch: Batch) -> list[str]:
     ]
 
 
-def append(db: Connection, batch: Batch, texts: Sequence[str], at: float, told: Told) -> Ack:
+def append(writing: Transaction, batch: Batch, texts: Sequence[str]) -> Ack:
     """Add those events of the batch that the journal lacks; nothing is written if it raises.
 
     Raises: NotFoundError; FencedError; RefusedError for a gap, another past, an ended run.
     """
+    db = writing.db
     stored = runs.called(db, batch.run)
     record = stored.record
     refuse_fenced(record, batch.attempt)
@@ -55,46 +57,43 @@ def append(db: Connection, batch: Batch, texts: Sequence[str], at: float, told: 
     _refuse_other_past(db, stored, batch, texts[:known])
     if known < len(texts):
         _refuse_gap(record, batch.first_seq + known)
-        record = extend(db, stored, batch.events[known:], texts[known:], at, told)
+        record = extend(writing, stored, batch.events[known:], texts[known:])
     elif batch.attempt is not None and record.state not in ENDED:
-        runs.hear(db, stored, at)
+        runs.hear(db, stored, writing.at)
     return Ack(durable_seq=record.last_seq, requests=requests.pending(db, stored.number))
 
 
 def extend(
-    db: Connection,
-    stored: StoredRun,
-    events: Sequence[Event],
-    texts: Sequence[str],
-    at: float,
-    told: Told,
+    writing: Transaction, stored: StoredRun, events: Sequence[Event], texts: Sequence[str]
 ) -> RunRecord:
     """Write new events behind the journal, and all that follows from them; the record then.
 
-    The new entries are added to `told`.
-
     Raises: RefusedError before anything is written.
     """
+    db, at, run = writing.db, writing.at, stored.number
     change = _Change(stored, texts)
     for event in events:
         change.take(event, at)
-    record, run = change.record, stored.number
+    record = change.record
     version = _version(db, record, events[-1], at)
     if version is not None:
         record = structs.replace(record, model_version=version.version)
     journal.add(db, run, stored.record.last_seq + 1, texts, change.chains, at)
-    has_ended = record.state in ENDED
-    runs.save(db, stored, record, None if has_ended else at, change.best_step)
+    runs.save(db, stored, record, None if record.state in ENDED else at, change.best_step)
     requests.finish(db, run, change.done)
+    for first_seq, points in change.series:
+        writing.measure(run, metrics.JOURNAL, first_seq, points)
     for checkpoint in change.checkpoints:
         checkpoints.add(db, run, *checkpoint)
     if change.checkpoints:
         checkpoints.keep(db, run, record.spec.checkpoint.keep_last)
+    if change.data:
+        datasets.use(db, run, change.data, record.spec.plugin, at)
     if version is not None:
         registering.register(db, run, version)
-    if has_ended:
+    if record.state in ENDED:
         attempts.end(db, run, record.state, at)
-    told.setdefault(record.id, []).extend(change.entries(events))
+    writing.told.setdefault(record.id, []).extend(change.entries(events))
     return record
 
 
@@ -128,7 +127,9 @@ class _Change:
         self.chains = journal.chained(self.record.chain, texts)
         self.done: list[tuple[int, int]] = []  # requests, and the events that say so
         self.checkpoints: list[tuple[Checkpoint, RunRecord, int | None]] = []
+        self.data: dict[str, str] = {}  # split -> SHA-256
         self._first_seq = stored.record.last_seq + 1
+        self.series: list[tuple[int, list[Point]]] = [(self._first_seq, [])]
 
     def entries(self, events: Sequence[Event]) -> Iterator[JournalEntry]:
         """The events with their places."""
@@ -142,7 +143,10 @@ class _Change:
         refuse_ended(self.record)
         chain = self.chains[self.record.last_seq + 1 - self._first_seq]
         self.record = structs.replace(folded(self.record, event, at), chain=chain.hex())
+        self.series[-1][1].extend(measuring.points(event, at))
         match event:
+            case RunStarted() if event.provenance is not None:
+                self.data = event.provenance.data
             case EpochFinished(is_best=True) | ValidationFinished(is_best=True):
                 self.best_step = event.step
             case Intervened() if event.request is not None:
@@ -156,6 +160,7 @@ class _Change:
                     is_best=event.step == self.best_step,
                 )
                 self.checkpoints.append((saved, self.record, self.best_step))
+                self.series.append((self.record.last_seq + 1, []))  # a fork here has all before
 
 
 def _version(db: Connection, record: RunRecord, end: Event, at: float) -> ModelVersion | None:

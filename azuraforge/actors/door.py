@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 READS = frozenset(
-    "run runs events checkpoints requests dead_letters models model referenced".split()
+    """
+    run runs events checkpoints requests dead_letters models model referenced metrics
+    experiments params artifacts datasets lineage study study_spec studies users authenticate keys
+    audit
+    """.split()
 )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from azuraforge.actors import measuring
 from azuraforge.actors.folding import folded
+from azuraforge.actors.transactions import Transaction
 from azuraforge.errors import RefusedError
 from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import (
@@ -17,7 +19,8 @@ from azuraforge.schema.events import (
     ValidationFinished,
 )
 from azuraforge.schema.records import ENDED, RunRecord
-from azuraforge.store import checkpoints, journal, lineage, requests, runs
+from azuraforge.store import checkpoints, datasets, journal, lineage, metrics, requests, runs
+from azuraforge.store.metrics import Point
 from azuraforge.store.runs import StoredRun
 
 if TYPE_CHECKING:
@@ -35,29 +38,35 @@ def refuse_beyond(parent: RunRecord, step: int) -> None:
         )
 
 
-def add_child(db: Connection, parent: StoredRun, child: RunRecord, at: float) -> StoredRun:
+def add_child(writing: Transaction, parent: StoredRun, child: RunRecord) -> None:
     """Write down the child of `child.parent` with all that happened up to where it leaves it.
 
     Its Trainer goes on as after a crash there: from a checkpoint that is kept, through the events
     behind it, which its journal has already.
     """
     assert child.parent is not None
+    db, at = writing.db, writing.at
     end = _end(db, parent)
     start = checkpoints.branch(db, parent.number, child.parent.step, end)
     past, best_step = (start.record, start.best_step) if start else (child, None)
+    first_seq, points = past.last_seq + 1, list[Point]()
     for entry in _up_to(db, parent, past.last_seq, child.parent.step, end):
         past = structs.replace(folded(past, entry.event, at), chain=entry.chain)
+        points += measuring.points(entry.event, at)
         if isinstance(entry.event, EpochFinished | ValidationFinished) and entry.event.is_best:
             best_step = entry.event.step
     number = runs.add(db, _grown(child, past), folded=past.state, best_step=best_step)
     journal.copy(db, parent.number, number, past.last_seq, at)
+    metrics.copy(db, parent.number, number, first_seq - 1)
+    writing.measure(number, metrics.JOURNAL, first_seq, points)
+    if past.last_seq:
+        datasets.copy(db, parent.number, number)
     checkpoints.copy(db, parent.number, number, past.last_seq)
     requests.copy_done(db, parent.number, number, past.last_seq)
     if past.state == "paused":
         go_on = Request(number=requests.next_number(db, number), command=Command(name="resume"))
         requests.add(db, number, [go_on])
     lineage.descend(db, number, parent.number, child.parent.step)
-    return runs.called(db, child.id)
 
 
 def _end(db: Connection, parent: StoredRun) -> int:
@@ -78,14 +87,6 @@ def _up_to(
                 return
             yield entry
         after = page[-1].seq
-
-
-def at_step(commands: Sequence[Command], step: int, first: int) -> list[Request]:
-    """The commands as requests numbered from `first`, to take effect after the step."""
-    return [
-        Request(number=number, command=command, at_step=step)
-        for number, command in enumerate(commands, first)
-    ]
 
 
 def _grown(child: RunRecord, past: RunRecord) -> RunRecord:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Protocol, Self
 
+from azuraforge.actors.catalogue_handle import CatalogueHandle
 from azuraforge.errors import AzuraForgeError
 from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import LAST_EVENTS, Event, JournalEntry, News, Telemetry
@@ -35,7 +36,7 @@ PAGE = 1000  # entries read from the store at once
 LOOK_S = (0.1, 2.0)  # how long to wait for the hub before the store is looked at; at most
 
 
-class RegistryHandle(Protocol):
+class RegistryHandle(CatalogueHandle, Protocol):
     """The one writer of runs, journals and models."""
 
     async def create_run(

@@ -28,7 +28,9 @@ PROBE_S = 5.0
 MOST_READERS = 10_000  # that wait at the hub at a time
 RETRIES = 3  # of calls that may safely be made twice, while a lost actor is started anew
 IDEMPOTENT = READS | frozenset(
-    "append append_many report expire lose accept_differences poll predict".split()
+    """
+    append append_many report expire lose accept_differences log_metrics tag untag poll predict
+    """.split()
 )
 
 # Ray reads these when it is imported; what the user has set stays.

@@ -12,10 +12,11 @@ from concurrent.futures import Future
 from typing import Any, Literal, Self, cast
 
 from azuraforge import plugin as plugins
+from azuraforge.actors.attempts import LEASE_S
 from azuraforge.actors.commands import check_command
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle
 from azuraforge.actors.keeper import Keeper
-from azuraforge.actors.registry import LEASE_S, new_run_id
+from azuraforge.actors.registry import new_run_id
 from azuraforge.actors.resolve import resolve
 from azuraforge.actors.supervisor import TICK_S, Start
 from azuraforge.actors.tuner import StartTrial, Tuner

@@ -20,7 +20,7 @@ from azuraforge.errors import HomeError
 from azuraforge.store.home import unusable
 from azuraforge.store.lock import Lock
 
-HEAD = "0002"  # the newest migration; a test keeps it so
+HEAD = "0003"  # the newest migration; a test keeps it so
 FILE = "registry.sqlite"
 VERSION = "SELECT version_num FROM alembic_version"
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -7,17 +7,21 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, insert, literal, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, insert, literal, or_, select
 
 from azuraforge.errors import DataError
 from azuraforge.schema.events import Event, JournalEntry
 from azuraforge.store.runs import StoredRun
+from azuraforge.store.statement import Statement
 from azuraforge.store.tables import events
 
 INTERVENTION = '{"type":"intervention"'  # how the JSON of one begins: msgspec puts the tag first
 NO_CHAIN = bytes(32)  # before the first event
 
 _event = msgspec.json.Decoder(Event)
+_insert = Statement(
+    insert(events).values({column.name: bindparam(column.name) for column in events.c})
+)
 
 
 def chained(before: str, texts: Iterable[str]) -> list[bytes]:
@@ -37,7 +41,7 @@ def add(
         {"run": run, "seq": seq, "event": text, "recorded_at": at, "chain": chain}
         for seq, (text, chain) in enumerate(zip(texts, chains, strict=True), first_seq)
     ]
-    db.execute(insert(events), rows)
+    _insert.run_many(db, rows)
 
 
 def texts(db: Connection, run: int, after: int, limit: int) -> list[str]:

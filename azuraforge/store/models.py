@@ -51,3 +51,16 @@ def point(db: Connection, alias: str, version: ModelVersion) -> None:
     same = (aliases.c.name == version.name) & (aliases.c.alias == alias)
     db.execute(delete(aliases).where(same))
     db.execute(insert(aliases).values(name=version.name, alias=alias, version=version.version))
+
+
+def unpoint(db: Connection, alias: str, name: str) -> bool:
+    """Let the alias of the model stand for nothing; whether it stood for something."""
+    same = (aliases.c.name == name) & (aliases.c.alias == alias)
+    return bool(db.execute(delete(aliases).where(same)).rowcount)
+
+
+def of_run(db: Connection, run_number: int) -> list[str]:
+    """What the run registered, as name:version."""
+    query = select(model_versions.c.name, model_versions.c.version)
+    rows = db.execute(query.where(model_versions.c.run == run_number))
+    return [f"{row.name}:{row.version}" for row in rows]

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal, select, update
 
 from azuraforge.schema.commands import Command, Request
+from azuraforge.store.statement import Statement
 from azuraforge.store.tables import requests
 
 _command = msgspec.json.Decoder(Command)
+_pending = Statement(
+    select(requests.c.number, requests.c.command, requests.c.at_step)
+    .where(requests.c.run == bindparam("this"), requests.c.done_seq.is_(None))
+    .order_by(requests.c.number)
+)
 
 
 def pending(db: Connection, run: int) -> list[Request]:
     """Those that have not taken effect, in order."""
-    query = select(requests.c.number, requests.c.command, requests.c.at_step)
-    query = query.where(requests.c.run == run, requests.c.done_seq.is_(None))
     return [
         Request(number=number, command=_command.decode(command), at_step=at_step)
-        for number, command, at_step in db.execute(query.order_by(requests.c.number))
+        for number, command, at_step in _pending.rows(db, this=run)
     ]
 
 

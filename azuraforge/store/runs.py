@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import delete as sql_delete
 
 from azuraforge.errors import DataError, NotFoundError
 from azuraforge.schema.events import Telemetry
 from azuraforge.schema.records import RunRecord, RunState
-from azuraforge.store.tables import runs, tags
+from azuraforge.store.statement import Statement
+from azuraforge.store.tables import metadata, runs, tags
 
 MOST_NAMED = 10  # ids in the message about an ambiguous one
 
+T = TypeVar("T")
+
 _record = msgspec.json.Decoder(RunRecord)
 _telemetry = msgspec.json.Decoder(Telemetry)
+
+
+_called = Statement(
+    select(runs.c.number, runs.c.record, runs.c.state, runs.c.heard_at, runs.c.best_step).where(
+        runs.c.id == bindparam("run")
+    )
+)
+_save = Statement(
+    update(runs)
+    .where(runs.c.number == bindparam("run"))
+    .values(
+        record=bindparam("text"),
+        state=bindparam("now"),
+        heard_at=bindparam("heard"),
+        best_step=bindparam("best"),
+    )
+)
+_hear = Statement(
+    update(runs)
+    .where(runs.c.number == bindparam("run"))
+    .values(heard_at=bindparam("heard"), state=bindparam("now"))
+)
 
 
 class StoredRun(NamedTuple):
@@ -51,11 +77,14 @@ def exists(db: Connection, run: str) -> bool:
 
 
 def called(db: Connection, run: str) -> StoredRun:
-    """The run of exactly this id. Raises: NotFoundError."""
-    row = db.execute(select(runs).where(runs.c.id == run)).one_or_none()
-    if row is None:
+    """The run of exactly this id, without its telemetry. Raises: NotFoundError."""
+    rows = _called.rows(db, run=run)
+    if not rows:
         raise _unknown(run)
-    return _stored(row)
+    number, text, state, heard_at, best_step = rows[0]
+    folded = _read(_record, run, text)
+    record = folded if folded.state == state else structs.replace(folded, state=state)
+    return StoredRun(number, record, folded.state, heard_at, best_step)
 
 
 def beginning(db: Connection, prefix: str) -> StoredRun:
@@ -120,11 +149,8 @@ def save(
     db: Connection, run: StoredRun, record: RunRecord, heard_at: float | None, best_step: int | None
 ) -> None:
     """Replace a run's record as its journal now tells it."""
-    db.execute(
-        update(runs)
-        .where(runs.c.number == run.number)
-        .values(record=text_of(record), state=record.state, heard_at=heard_at, best_step=best_step)
-    )
+    text, state = text_of(record), record.state
+    _save.run(db, run=run.number, text=text, now=state, heard=heard_at, best=best_step)
 
 
 def amend(db: Connection, run: StoredRun, record: RunRecord) -> None:
@@ -136,13 +162,21 @@ def amend(db: Connection, run: StoredRun, record: RunRecord) -> None:
 
 def hear(db: Connection, run: StoredRun, at: float) -> None:
     """Note that the run's Trainer is there."""
-    values = {"heard_at": at, "state": run.folded_state}
-    db.execute(update(runs).where(runs.c.number == run.number).values(**values))
+    _hear.run(db, run=run.number, heard=at, now=run.folded_state)
 
 
 def lose(db: Connection, run: StoredRun) -> None:
     """Note that the run's Trainer was not heard of in time."""
     db.execute(update(runs).where(runs.c.number == run.number).values(state="lost"))
+
+
+def delete(db: Connection, number: int) -> None:
+    """Delete a run with everything that is kept of it."""
+    for table in reversed(metadata.sorted_tables):  # children before their parents
+        for column in table.c:
+            if column.references(runs.c.number):
+                db.execute(sql_delete(table).where(column == number))
+    db.execute(sql_delete(runs).where(runs.c.number == number))
 
 
 def set_telemetry(db: Connection, run: StoredRun, telemetry: str) -> None:
@@ -165,12 +199,16 @@ def _unknown(run: str) -> NotFoundError:
 
 
 def _stored(row: Row[Any]) -> StoredRun:
-    try:
-        folded = _record.decode(row.record)
-        telemetry = None if row.telemetry is None else _telemetry.decode(row.telemetry)
-    except (msgspec.DecodeError, TypeError) as error:
-        raise DataError(
-            f"the record of run {row.id} is damaged ({error}); put a copy of the database back"
-        ) from error
+    folded = _read(_record, row.id, row.record)
+    telemetry = None if row.telemetry is None else _read(_telemetry, row.id, row.telemetry)
     record = structs.replace(folded, state=row.state, telemetry=telemetry)
     return StoredRun(row.number, record, folded.state, row.heard_at, row.best_step)
+
+
+def _read(kind: msgspec.json.Decoder[T], run: str, text: str) -> T:
+    try:
+        return kind.decode(text)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise DataError(
+            f"the record of run {run} is damaged ({error}); put a copy of the database back"
+        ) from error

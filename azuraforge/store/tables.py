@@ -6,6 +6,7 @@ A change here needs a migration in migrations/versions/ and its number as HEAD i
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -54,6 +55,23 @@ events = Table(
     Column("recorded_at", Float, nullable=False),  # beside the event, which knows no clock
     Column("chain", LargeBinary, nullable=False),  # SHA-256 over the chain before it and the event
     sqlite_with_rowid=False,  # a journal lies together, in order
+)
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+params = Table(
+    "params",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number), primary_key=True),
+    Column("path", String(200), primary_key=True),  # dotted, within the spec's config
+    Column("value", Text, nullable=False),  # JSON
+    Index("ix_params_path", "path"),
 )
 
 requests = Table(
@@ -119,6 +137,23 @@ lineage = Table(
     Index("ix_lineage_parent", "parent"),
 )
 
+metric_names = Table(
+    "metric_names",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+metric_batches = Table(
+    "metric_batches",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number), primary_key=True),
+    Column("source", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("last_step", BigInteger, nullable=False),  # the greatest of its rows
+    Column("rows", LargeBinary, nullable=False),
+)
+
 model_versions = Table(
     "model_versions",
     metadata,
@@ -136,4 +171,78 @@ aliases = Table(
     Column("alias", String(100), primary_key=True),
     Column("version", Integer, nullable=False),
     ForeignKeyConstraint(["name", "version"], [model_versions.c.name, model_versions.c.version]),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("media_type", String(100), nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+run_datasets = Table(
+    "run_datasets",
+    metadata,
+    Column("run", Integer, ForeignKey(runs.c.number), primary_key=True),
+    Column("split", String(100), primary_key=True),
+    Column("sha256", String(64), ForeignKey(datasets.c.sha256), nullable=False),
+    Index("ix_run_datasets_sha256", "sha256"),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("spec", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("study", String(100), ForeignKey(studies.c.id), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("record", Text, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("created_at", Float, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("user", String(100), ForeignKey(users.c.name), nullable=False),
+    Column("label", String(200), nullable=False),
+    Column("scopes", Text, nullable=False),  # JSON
+    Column("digest", String(64), nullable=False),  # SHA-256 of the secret, which is not kept
+    Column("created_at", Float, nullable=False),
+    Column("revoked_at", Float),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("who", String(100), nullable=False),
+    Column("what", String(100), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", Text, nullable=False),
 )

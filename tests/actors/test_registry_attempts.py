@@ -8,7 +8,8 @@ from itertools import count
 import msgspec
 import pytest
 
-from azuraforge.actors.registry import LEASE_S, Registry
+from azuraforge.actors.attempts import LEASE_S
+from azuraforge.actors.registry import Registry
 from azuraforge.errors import FencedError, RefusedError
 from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import (
