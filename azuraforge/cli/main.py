@@ -33,6 +33,7 @@ COMMANDS = {  # each is a module of this package with declare(parser) and run(ar
     "models": "list registered models, show one",
     "plugins": "list plugins, show one's settings, write or check one",
     "query": "ask SQL of runs, settings, metrics, events and models",
+    "export": "write runs in the form of another program",
     "serve": "serve runs and models over HTTP",
     "tui": "watch and start runs in the terminal",
     "fsck": "go through everything kept here, name what is damaged",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, bindparam, insert, literal, or_, select
@@ -22,6 +22,14 @@ _event = msgspec.json.Decoder(Event)
 _insert = Statement(
     insert(events).values({column.name: bindparam(column.name) for column in events.c})
 )
+
+
+class Recorded(NamedTuple):
+    """An entry, its event as JSON as it is kept, and when that was written."""
+
+    entry: JournalEntry
+    text: str
+    at: float
 
 
 def chained(before: str, texts: Iterable[str]) -> list[bytes]:
@@ -70,6 +78,17 @@ def entries(db: Connection, run: StoredRun, after: int, limit: int) -> list[Jour
     if len(rows) < limit and last < run.record.last_seq:
         raise _damaged(run, last + 1)
     return [_entry(run, row) for row in found]
+
+
+def recorded(db: Connection, run: StoredRun) -> Iterator[Recorded]:
+    """A run's whole journal in order, checked, with how and when it was written down.
+
+    Raises: DataError.
+    """
+    query = select(events.c.event, events.c.recorded_at).where(events.c.run == run.number)
+    rows = db.execute(query.order_by(events.c.seq))
+    for entry, row in zip(entries(db, run, 0, run.record.last_seq), rows, strict=True):
+        yield Recorded(entry, row.event, row.recorded_at)
 
 
 def interventions(db: Connection, run: StoredRun, after: int = 0) -> list[JournalEntry]:

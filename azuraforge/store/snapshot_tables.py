@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,9 @@ from azuraforge.schema.events import (
     ValidationFinished,
 )
 from azuraforge.schema.records import ModelVersion, RunRecord
+
+if TYPE_CHECKING:
+    from azuraforge.store.journal import Recorded
 
 LAYOUT = 1  # counts up with every change here, so that files written before are written anew
 
@@ -46,16 +49,6 @@ TABLES: dict[str, dict[str, str]] = {  # columns and their SQL types; times are 
 }  # fmt: skip
 
 Row = tuple[Any, ...]
-_event = msgspec.json.Decoder(Event)
-
-
-class Entry(NamedTuple):
-    """An event as the database keeps it."""
-
-    run: str
-    seq: int
-    event: str
-    recorded_at: float
 
 
 def run_row(run: RunRecord) -> Row:
@@ -93,12 +86,12 @@ def model_row(model: ModelVersion) -> Row:
     )  # fmt: skip
 
 
-def journal_rows(entries: Iterable[Entry]) -> tuple[list[Row], list[Row]]:
+def journal_rows(entries: Iterable[Recorded]) -> tuple[list[Row], list[Row]]:
     """Rows of `events`, and of `metrics` the numbers that these events tell."""
     told: list[Row] = []
     measured: list[Row] = []
-    for run, seq, text, at in entries:
-        event = _event.decode(text)
+    for entry, text, at in entries:
+        run, seq, event = entry.run, entry.seq, entry.event
         step = getattr(event, "step", None)
         told.append((run, seq, event.__struct_config__.tag, step, at, text))
         epoch = getattr(event, "epoch", None)

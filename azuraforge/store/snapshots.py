@@ -9,15 +9,14 @@ others stay. The other tables are small, and their digest is of their rows.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import select
 
-from azuraforge.store import models, parquet, runs
+from azuraforge.store import journal, models, parquet, runs
 from azuraforge.store.database import Database
 from azuraforge.store.home import unusable
 from azuraforge.store.lock import Lock
@@ -25,7 +24,6 @@ from azuraforge.store.runs import StoredRun
 from azuraforge.store.snapshot_tables import (
     LAYOUT,
     TABLES,
-    Entry,
     Row,
     journal_rows,
     model_row,
@@ -33,7 +31,6 @@ from azuraforge.store.snapshot_tables import (
     run_row,
     tag_rows,
 )
-from azuraforge.store.tables import events
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -66,7 +63,7 @@ class Snapshots:
     def refresh(self) -> Files:
         """The files of every table as the database is now; those that are not there are written.
 
-        Raises: HomeError.
+        Raises: HomeError; DataError for a journal that is damaged.
         """
         with self._lock.held(), self._database.read() as db:
             try:
@@ -111,7 +108,9 @@ class Snapshots:
         chains = [[run.number, run.record.last_seq, run.record.chain] for run in members]
         paths = {table: self._path(table, block, chains) for table in ("events", "metrics")}
         if not all(path.exists() for path in paths.values()):
-            told, measured = journal_rows(_entries(db, members))
+            told, measured = journal_rows(
+                entry for run in members for entry in journal.recorded(db, run)
+            )
             parquet.write(paths["events"], TABLES["events"], told)
             parquet.write(paths["metrics"], TABLES["metrics"], measured)
         return paths
@@ -125,11 +124,3 @@ class Snapshots:
         for path in set(self.folder.glob("*.parquet*")) - fresh:
             if path.stat().st_mtime < self._clock() - SPARED_S:
                 path.unlink()
-
-
-def _entries(db: Connection, members: list[StoredRun]) -> Iterator[Entry]:
-    """The journals of these runs, one after the other."""
-    ids = {run.number: run.record.id for run in members}
-    query = select(events).where(events.c.run.in_(ids)).order_by(events.c.run, events.c.seq)
-    for row in db.execute(query):
-        yield Entry(ids[row.run], row.seq, row.event, row.recorded_at)
