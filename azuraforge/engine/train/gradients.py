@@ -22,6 +22,7 @@ from azuraforge.engine.random import Generator, using
 from azuraforge.engine.replay.capture import capture
 from azuraforge.engine.tensor import Tensor
 from azuraforge.engine.train.nonfinite import explain
+from azuraforge.engine.train.update import Update
 from azuraforge.errors import ConfigError
 
 Batch = tuple[Array, ...]  # the input, the target, and what metrics want besides
@@ -55,8 +56,10 @@ class Gradients:
         self.scaler = GradScaler(enabled=self.precision == "float16")
         self._eager = self._new_step()
         self.captured = capture(self._eager)
+        self.update = Update(self.optimizer)
         self._buffers = list(self.model.buffers())
-        self._sums: dict[Tensor, Array] = {}  # of several batches' gradients
+        self._trains = False  # whether all modules are known to be in the mode for training
+        self._sums: dict[Tensor, Tensor] = {}  # of several batches' gradients
 
     def of(self, batches: Sequence[Batch], step: int) -> Outcome:
         """Loss, outputs and the norm of the gradients, which the parameters then have.
@@ -81,7 +84,7 @@ class Gradients:
     def apply(self) -> None:
         """The optimizer's step, unless half precision lost gradients; the scale for the next."""
         if not self.scaler.is_enabled():
-            self.optimizer.step()
+            self.update(is_replayed=self.captured.is_replayed)
             return
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -89,8 +92,15 @@ class Gradients:
     def _watched(self, batch: Batch) -> None:
         self._run(batch, self._eager)
 
+    def evaluates(self) -> None:
+        """Switch dropout and the like off, until the next gradients are asked for."""
+        self.model.eval()
+        self._trains = False
+
     def _mean(self, batches: Sequence[Batch]) -> tuple[float, Array]:
-        self.model.train()
+        if not (self._trains and self.model.training):
+            self.model.train()
+            self._trains = True
         if len(batches) == 1:
             return self._run(batches[0], self.captured)
         rows = sum(len(batch[0]) for batch in batches)
@@ -102,7 +112,7 @@ class Gradients:
             outputs.append(output.copy())  # the next replay overwrites it
             self._add(share, reached)
         for parameter in reached:
-            parameter.grad = Tensor(self._sums[parameter])
+            parameter.grad = self._sums[parameter]
         return loss, np.concatenate(outputs)
 
     def _add(self, share: float, reached: set[Tensor]) -> None:
@@ -112,11 +122,12 @@ class Gradients:
                 continue
             g = parameter.grad.data
             if parameter not in self._sums:
-                self._sums[parameter] = module_of(g).empty_like(g)
+                self._sums[parameter] = Tensor(module_of(g).empty_like(g))
+            total = self._sums[parameter].data
             if parameter in reached:
-                self._sums[parameter] += share * g
+                total += share * g
             else:
-                module_of(g).multiply(g, share, out=self._sums[parameter])
+                module_of(g).multiply(g, share, out=total)
                 reached.add(parameter)
 
     def _run(

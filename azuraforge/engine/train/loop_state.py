@@ -23,12 +23,12 @@ PLAIN = (*CURSOR, *LIVE)
 def taken(loop: Loop) -> tuple[dict[str, Array], dict[str, Any]]:
     """What `put_back` puts back: the arrays in use, not copies, and values of their own."""
     optimizer, settings = flat(loop.optimizer.state_dict())
-    averages, averaged = ({}, 0) if loop.average is None else loop.average.state_dict()
+    average = loop.average
     arrays = {
         **_above("model.", loop.model.state_dict()),
         **_above("optim.", optimizer),
         **_above("best.", loop.best_weights),
-        **_above("average.", averages),
+        **_above("average.", {} if average is None else average.state_dict()),
     }
     values = {
         "format": FORMAT,
@@ -42,7 +42,7 @@ def taken(loop: Loop) -> tuple[dict[str, Array], dict[str, Any]]:
         "improvement": loop.improvement.state_dict(),
         "plateau": loop.plateau.state_dict(),
         "scaler": loop.gradients.scaler.state_dict(),
-        "averaged": averaged,
+        "averaged": 0 if average is None else average.count,
         "pending": [asdict(statistics) for statistics in loop.pending],
     }
     return {key: put(array, "cpu") for key, array in arrays.items()}, values
@@ -70,6 +70,7 @@ def put_back(loop: Loop, arrays: Mapping[str, Array], values: Mapping[str, Any])
     loop.improvement.load_state_dict(values["improvement"])
     loop.plateau.load_state_dict(values["plateau"])
     loop.gradients.scaler.load_state_dict(values["scaler"])
+    loop.gradients.update.forget()
     loop.pending = [LayerStatistics(**statistics) for statistics in values["pending"]]
 
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from azuraforge.engine import nn
+from azuraforge.engine.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from azuraforge.engine.random import Generator
 from azuraforge.engine.train import Epoch, Step
+from azuraforge.engine.train.average import Average
+from azuraforge.errors import ConfigError, ShapeError
 from tests.engine.train.small import mlp, small_loop
 
 DECAY = 0.8
@@ -33,6 +36,40 @@ def test_the_best_weights_are_the_average_of_those_after_each_step() -> None:
     for key, array in loop.best_weights.items():
         expected = average[key] if key in parameters else weights(model)[key]
         np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_average_has_the_bits_of_an_averaged_model() -> None:
+    """Of more numbers than a block, in both orders of axes."""
+    model = nn.Linear(300, 400, generator=Generator(0))
+    model.weight.data = np.asfortranarray(model.weight.data)
+    average = Average(model, DECAY)
+    expected = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
+
+    for step in range(4):
+        model.weight.data += Generator(step).normal(model.weight.shape)
+        average.take()
+        expected.update_parameters(model)
+
+    with average.in_force():
+        for key, array in model.state_dict().items():
+            np.testing.assert_array_equal(array, expected.module.state_dict()[key])
+
+
+def test_averages_that_do_not_fit_are_refused() -> None:
+    average = Average(nn.Linear(2, 3), DECAY)
+
+    with pytest.raises(
+        ConfigError, match=r"averages of \['w'\] do not fit parameters \['bias', 'we"
+    ):
+        average.load_state_dict({"w": np.zeros(3)}, 1)
+    with pytest.raises(ShapeError, match=r"ema: weight is \(2,\), here \(3, 2\)"):
+        average.load_state_dict({"weight": np.zeros(2), "bias": np.zeros(3)}, 1)
+
+
+@pytest.mark.parametrize("decay", [1.0, -0.1])
+def test_a_decay_that_averages_nothing_is_refused(decay: float) -> None:
+    with pytest.raises(ConfigError, match=f"ema {decay}; allowed: 0 or more, below 1"):
+        small_loop(ema=decay)
 
 
 def test_the_average_is_validated_and_training_goes_on_from_the_models_own() -> None:
