@@ -136,7 +136,8 @@ def load(blobs: BlobStore, sha256: str, spec: RunSpec) -> Checkpoint:
     arrays, metadata = decode(blobs.get(sha256))
     if not metadata.keys() >= KEYS:
         raise RefusedError(f"blob {sha256} is not a checkpoint; a run's journal names those it has")
-    theirs, ours = _flat(metadata["spec"]), _flat(msgspec.to_builtins(spec))
+    as_kept = msgspec.json.decode(msgspec.json.encode(spec))  # where a tuple is a list
+    theirs, ours = _flat(metadata["spec"]), _flat(as_kept)
     differ = [
         f"{path} is {theirs.get(path)!r} there and {ours.get(path)!r} here"
         for path in sorted(theirs.keys() | ours.keys())

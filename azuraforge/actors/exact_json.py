@@ -19,7 +19,7 @@ def exact_json(
 ) -> str:
     """The value as JSON that reads back as its kind. Raises: the refusal, naming the place."""
     try:
-        text = msgspec.json.encode(value)
+        text = msgspec.json.encode(value, order="deterministic")  # a dict's own order is none
         if b"null" in text:  # so NaN and Inf are written, but not they alone
             _check_finite(type(value).__name__, msgspec.to_builtins(value))
         kind.decode(text)

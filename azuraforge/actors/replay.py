@@ -72,7 +72,8 @@ class _Compared:
     def holds(self, event: Event) -> bool:
         """Whether the next entry holds this very event."""
         entry = next(self._entries)
-        self._chain = sha256(bytes.fromhex(self._chain) + msgspec.json.encode(event)).hexdigest()
+        text = msgspec.json.encode(event, order="deterministic")
+        self._chain = sha256(bytes.fromhex(self._chain) + text).hexdigest()
         self._last = entry.seq, getattr(event, "step", 0)
         self._difference = self._differs(entry, event)
         return self._difference is None

@@ -5,6 +5,7 @@ They are forked from a server that has imported what the work needs, so that one
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -16,7 +17,11 @@ from typing import Any
 
 from azuraforge.chaos.row import Case
 
-PRELOADED = ["azuraforge.chaos.work", "azuraforge.actors.local"]
+PRELOADED = [
+    "azuraforge.chaos.work",
+    "azuraforge.actors.local",
+    "azuraforge.engine.kernels.linear",  # and with it the compiler
+]
 PR_SET_PDEATHSIG = 1
 PATIENCE_S = 120.0  # for a child that says nothing: then the row fails
 
@@ -76,7 +81,9 @@ class Child:
             self._process.join()
 
     def send(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
+        """Send it a signal, unless it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it, unless it has ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azuraforge.chaos import bitflips, disk, machine, power, readers, syncs, syscalls
+from azuraforge.chaos import bitflips, disk, kills, machine, power, readers, specs, syncs, syscalls
 from azuraforge.chaos.row import Row
 
 ROWS = (
@@ -120,5 +120,31 @@ ROWS = (
         inject=readers.slow,
         times=5,
         needs=(machine.service,),
+    ),
+    Row(
+        name="kill-chaos",
+        component="Trainer",
+        injected="kill -9 at a random moment of a small run",
+        expected="ends with the same SHA-256 of everything and the same journal",
+        inject=kills.of_a_trainer(specs.chaos),
+        times=50,
+    ),
+    Row(
+        name="kill-images",
+        component="Trainer",
+        injected="kill -9 at a random moment of a run of the images plugin",
+        expected="ends with the same SHA-256 of everything and the same journal",
+        inject=kills.of_a_trainer(specs.images),
+        times=50,
+        needs=(machine.plugin("images"),),
+    ),
+    Row(
+        name="kill-stock",
+        component="Trainer",
+        injected="kill -9 at a random moment of a run of the stock plugin",
+        expected="ends with the same SHA-256 of everything and the same journal",
+        inject=kills.of_a_trainer(specs.stock),
+        times=50,
+        needs=(machine.plugin("stock"),),
     ),
 )

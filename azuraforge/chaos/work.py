@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from azuraforge.actors.registry import Registry
+from azuraforge.actors.training import train_here
 from azuraforge.chaos import journal
 from azuraforge.chaos.child import Tell
 from azuraforge.errors import HomeError
-from azuraforge.store.blobs import Blobs
+from azuraforge.schema.events import JournalEntry, Telemetry
+from azuraforge.store.blobs import Blobs, open_blobs
 
 T = TypeVar("T")
 MOST_TRIES = 5
@@ -69,3 +72,30 @@ def _insisting(tell: Tell, write: Callable[[], T]) -> T:
         except HomeError as error:
             tell(str(error))
     return write()
+
+
+def train(tell: Tell, site: str, home: Path, run: str) -> None:
+    """Give the run a Trainer, whatever became of the ones before.
+
+    Tells the number of the last event each time more are durable, and the run's state in the end.
+    """
+    sys.path.insert(0, site)
+    registry = Registry(home, hub=Telling(tell))
+    train_here(registry, open_blobs(home), run)
+    tell(registry.run(run).state)
+    registry.close()
+
+
+class Telling:
+    """Stands where readers would be told what is durable."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def publish(self, entries: Mapping[str, Sequence[JournalEntry]]) -> None:
+        """Tell the number of the last one."""
+        for told in entries.values():
+            self._tell(told[-1].seq if told else 0)
+
+    def report(self, run: str, telemetry: Telemetry) -> None:
+        """Telemetry is no part of what must not be lost."""

@@ -47,7 +47,7 @@ class Journaled:
         """Let this be the journal of a run."""
         chain, entries = bytes(32), []
         for seq, event in enumerate(events, 1):
-            chain = sha256(chain + msgspec.json.encode(event)).digest()
+            chain = sha256(chain + msgspec.json.encode(event, order="deterministic")).digest()
             entries.append(JournalEntry(run=run, seq=seq, event=event, chain=chain.hex()))
         steps = [event.step for event in events if isinstance(event, StepFinished)]
         self.journals[run] = entries

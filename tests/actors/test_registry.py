@@ -602,3 +602,15 @@ except HomeError as error:
 def test_a_home_that_cannot_be_used_is_refused(tmp_path):
     with pytest.raises(HomeError, match="nowhere: No such file or directory"):
         Registry(tmp_path / "nowhere")
+
+
+def test_the_order_in_which_metrics_are_told_is_no_part_of_the_journal(registry):
+    one, other = (registry.create_run(SPEC).id for _ in range(2))
+    metrics = {"loss": 0.5, "accuracy": 0.75}
+    backwards = dict(reversed(metrics.items()))
+
+    for run, told in ((one, metrics), (other, backwards)):
+        epoch = EpochFinished(epoch=1, step=10, train=told, validation=told, is_best=True)
+        registry.append(run, 1, [started(), epoch])
+
+    assert registry.run(one).chain == registry.run(other).chain

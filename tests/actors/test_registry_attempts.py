@@ -294,7 +294,7 @@ def test_the_chain_is_sha_256_over_the_chain_before_and_the_event(registry):
     chain = bytes(32)
 
     for entry, event in zip(registry.events(run), events, strict=True):
-        chain = hashlib.sha256(chain + msgspec.json.encode(event)).digest()
+        chain = hashlib.sha256(chain + msgspec.json.encode(event, order="deterministic")).digest()
         assert entry.chain == chain.hex()
 
     assert registry.run(run).chain == chain.hex()

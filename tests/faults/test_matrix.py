@@ -18,6 +18,9 @@ FEW = {
     "sync-journal": 3,
     "cut-events": 1,
     "slow-reader": 1,
+    "kill-chaos": 4,
+    "kill-images": 2,
+    "kill-stock": 2,
 }
 MANY = {
     "bits-blob": 1000,
@@ -33,6 +36,9 @@ MANY = {
     "sync-journal": 24,
     "cut-events": 50,
     "slow-reader": 10,
+    "kill-chaos": 200,
+    "kill-images": 200,
+    "kill-stock": 200,
 }
 
 
