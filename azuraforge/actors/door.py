@@ -6,7 +6,7 @@ from typing import Any
 
 READS = frozenset(
     """
-    run runs events checkpoints requests dead_letters models model referenced metrics
+    run runs events checkpoints requests dead_letters models model referenced superseded metrics
     experiments params artifacts datasets lineage study study_spec studies users authenticate keys
     audit
     """.split()

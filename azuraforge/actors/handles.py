@@ -180,6 +180,10 @@ class RegistryHandle(CatalogueHandle, Protocol):
         """The SHA-256 of every blob that anything here refers to; others may be collected."""
         ...
 
+    async def superseded(self) -> list[str]:
+        """The blobs of checkpoints that no run keeps any more, and nothing else refers to."""
+        ...
+
 
 class PredictorHandle(Protocol):
     """A model restored and ready to answer."""

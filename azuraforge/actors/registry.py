@@ -201,6 +201,11 @@ class Registry(Attempts, Measurements, Shelf, Catalogue, Access):
         with self._reading() as db:
             return _referenced(db)
 
+    def superseded(self) -> list[str]:
+        """The blobs of checkpoints that no run keeps any more, and nothing else refers to."""
+        with self._reading() as db:
+            return sorted(checkpoints.superseded(db) - _referenced(db))
+
     @contextmanager
     def still(self) -> Iterator[set[str]]:
         """What `referenced` tells, while nobody writes: nothing new is referred to in the block."""

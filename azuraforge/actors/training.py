@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from azuraforge.actors.publisher import publish
+from azuraforge.actors.tidying import Tidying
 from azuraforge.actors.trainer import Trainer
 from azuraforge.engine.replay.memory import keep_freed
 from azuraforge.errors import AzuraForgeError, FencedError
-from azuraforge.schema.events import Event
+from azuraforge.schema.events import CheckpointSaved, Event
 from azuraforge.schema.records import ENDED, Ack, Attempt
 from azuraforge.store.blobs import BlobStore
 
@@ -61,6 +62,7 @@ def train_here(
 
 def _train(registry: Any, blobs: BlobStore, attempt: Attempt) -> None:
     run, number = attempt.run, attempt.number
+    tidying = Tidying(registry, blobs)
     try:
         trainer = Trainer(attempt.spec, blobs=blobs, attempt=attempt)
 
@@ -69,6 +71,8 @@ def _train(registry: Any, blobs: BlobStore, attempt: Attempt) -> None:
                 registry.accept_differences(run, trainer.differs, attempt=number)
                 trainer.differs.clear()  # told
             ack: Ack = registry.append(run, first_seq, events, attempt=number)
+            if any(isinstance(event, CheckpointSaved) for event in events):
+                tidying.tidy()
             return ack
 
         publish(trainer, append, lambda told: registry.report(run, told, attempt=number))

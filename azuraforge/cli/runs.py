@@ -47,6 +47,7 @@ def run(arguments: Namespace) -> int:
     if arguments.run is None and (arguments.events or arguments.stop):
         raise ConfigError("--events and --stop need the id of a run; `azuraforge runs` lists them")
     with closing(Registry(home(arguments.home))) as registry:
+        registry.expire()  # nobody may be here to look after those whose Trainer died
         if arguments.run is None:
             _list(registry, arguments)
         elif arguments.events:

@@ -86,6 +86,12 @@ def kept(db: Connection) -> set[str]:
     return set(db.scalars(select(checkpoints.c.sha256).where(checkpoints.c.is_kept).distinct()))
 
 
+def superseded(db: Connection) -> set[str]:
+    """The blobs of every checkpoint that is not kept, though another may be of the same blob."""
+    lost = select(checkpoints.c.sha256).where(checkpoints.c.is_kept.is_(False))
+    return set(db.scalars(lost.distinct()))
+
+
 def _update(db: Connection, run: int, seqs: list[int], **values: bool) -> None:
     """Change these of a run; without numbers, all."""
     statement = update(checkpoints).where(checkpoints.c.run == run)

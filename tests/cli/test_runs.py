@@ -47,8 +47,8 @@ FINISHED = RunFinished(
 
 
 @pytest.fixture
-def registry(tmp_path: Path, clock: Clock) -> Iterator[Registry]:
-    with closing(Registry(tmp_path, clock=clock)) as registry:
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with closing(Registry(tmp_path)) as registry:
         yield registry
 
 
@@ -74,6 +74,17 @@ def test_runs_are_listed_newest_first(
     assert header.split()[:3] == ["run", "state", "plugin"]
     assert newest.split()[:3] == [second, "running", "stock"]
     assert oldest.split()[:7] == [first, "finished", "stock", "1/1", "mae", "0.2500", "prices:1"]
+
+
+def test_a_run_whose_trainer_was_long_not_heard_of_is_told_as_lost(
+    tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(Registry(tmp_path, clock=clock)) as long_ago:  # a clock that began in 1970
+        run = started_run(long_ago, STEP)
+
+    assert ask(tmp_path) == 0
+
+    assert capsys.readouterr().out.splitlines()[1].split()[:2] == [run, "lost"]
 
 
 def test_a_list_that_is_cut_says_so_on_stderr(
