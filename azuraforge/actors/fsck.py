@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from azuraforge.actors.fsck_runs import RESTORE, Damage, RunsSeen, models_damage, runs_damage
 from azuraforge.errors import DataError, HomeError, NotFoundError
-from azuraforge.store.blobs import BlobStore
+from azuraforge.store.blobs import BlobEntry, BlobStore
 from azuraforge.store.database import FILE, Database
 
 if TYPE_CHECKING:
@@ -41,13 +41,14 @@ def fsck(home: Path, blobs: BlobStore) -> Health:
     damage = list(_database_damage(home, seen))
     users = _users(seen)
     damage += _missing(users, blobs)
-    notes: list[Damage] = []
+    unused: list[BlobEntry] = []
     count, size = 0, 0
     for entry in blobs.names():
         count, size = count + 1, size + entry.size_bytes
         damage += _blob_damage(blobs, entry.sha256, users)
         if entry.sha256 not in users:
-            notes.append(_unused(entry.sha256))
+            unused.append(entry)
+    notes = [_unused(unused)] if unused else []
     notes += [_stray(stray.place, stray.is_unfinished) for stray in blobs.strays()]
     if count and not seen.was_opened:
         damage.append(Damage(place=f"{home}", what=f"there are {count} blobs and no readable "
@@ -121,11 +122,12 @@ def _blob_damage(blobs: BlobStore, sha256: str, users: dict[str, list[str]]) -> 
         yield Damage(place=place, what=str(error), remedy="see what the disk says")
 
 
-def _unused(sha256: str) -> Damage:
+def _unused(found: list[BlobEntry]) -> Damage:
+    size = sum(entry.size_bytes for entry in found)
     return Damage(
-        place=f"blob {sha256}",
-        what="nothing refers to it",
-        remedy="`azuraforge gc` collects it once it is old enough",
+        place=f"blob {found[0].sha256}" if len(found) == 1 else f"{len(found)} blobs",
+        what=f"nothing refers to them ({size / 1e6:,.1f} MB)",
+        remedy="`azuraforge gc` collects what is old enough",
     )
 
 

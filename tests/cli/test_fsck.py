@@ -15,7 +15,7 @@ def test_a_sound_home_is_said_to_be_with_what_it_holds(tmp_path, capsys):
 
     told = capsys.readouterr().out
     assert status == 0
-    assert "nothing refers to it" in told
+    assert "nothing refers to them (1.5 MB)" in told
     assert "nothing is damaged: 0 runs, 0 events, 1 blobs, 1.5 MB" in told
 
 
