@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from azuraforge.cli.progress import BASELINES
-from azuraforge.cli.table import number, table
+from azuraforge.cli.table import cell, number, table
 from azuraforge.plugin import Example
 from azuraforge.schema.events import Metrics
 from azuraforge.schema.records import ModelVersion
@@ -17,6 +17,7 @@ from azuraforge.schema.records import ModelVersion
 ERRORS = ("loss", "error", "mae", "mse", "rmse", "mape", "perplexity")  # lower is better
 SCORES = ("accuracy", "r2", "f1", "auc", "precision", "recall")  # higher is better
 SHOWN_KEYS = 3  # of a prediction, in a row of a table
+LONGEST_LABEL = 24  # characters; a longer text is prose, neither right nor wrong
 
 
 def pairs(metrics: Metrics) -> str:
@@ -81,9 +82,11 @@ def registration(model: ModelVersion, champion: ModelVersion) -> str:
 def predictions_table(
     predictions: Sequence[Mapping[str, Any]], examples: Sequence[Example] | None = None
 ) -> str:
-    """One row per prediction, beside the truth where there is one."""
+    """One row per prediction, beside the truth where there is one; texts of lines as they are."""
     scalars = [key for key, value in predictions[0].items() if _is_scalar(value)]
     keys = scalars[:SHOWN_KEYS]
+    if examples is None and keys and any("\n" in str(one.get(keys[0])) for one in predictions):
+        return prose([str(one.get(keys[0])) for one in predictions])
     headers = ["#", *keys]
     rows: list[list[object]] = [
         [i, *(prediction.get(key) for key in keys)] for i, prediction in enumerate(predictions, 1)
@@ -99,8 +102,19 @@ def predictions_table(
     return "\n".join([table(headers, rows), *note])
 
 
+def prose(texts: Sequence[str]) -> str:
+    """Texts under their numbers, a line a line."""
+    return "\n".join(
+        line
+        for i, text in enumerate(texts, 1)
+        for line in (f"# {i}", *map(cell, text.split("\n")), "")
+    )
+
+
 def verdict(predicted: object, truth: object) -> str:
     """`ok` or `wrong` for what is equal or not; for measured numbers, how far off."""
+    if any(isinstance(value, str) and len(value) > LONGEST_LABEL for value in (predicted, truth)):
+        return ""
     if isinstance(predicted, bool | int | str) and isinstance(truth, bool | int | str):
         return "ok" if predicted == truth else "wrong"
     if isinstance(predicted, int | float) and isinstance(truth, int | float):

@@ -139,6 +139,14 @@ def test_predictions_for_inputs_from_outside_have_no_truth() -> None:
     assert rows(predictions_table([{"label": 3}])) == [["#", "label"], ["1", "3"]]
 
 
+def test_texts_of_several_lines_are_shown_as_they_are_but_for_what_could_steer_a_terminal() -> None:
+    texts = [{"text": "One\n two\x1b[2J\n", "prompt": "p"}, {"text": "three", "prompt": "p"}]
+
+    assert predictions_table(texts).splitlines() == [
+        "# 1", "One", " two\\x1b[2J", "", "", "# 2", "three",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("predicted", "truth", "told"),
     [
@@ -146,6 +154,7 @@ def test_predictions_for_inputs_from_outside_have_no_truth() -> None:
         ("cat", "dog", "wrong"),
         (101.5, 100.0, "off by +1.5"),
         (99.0, 100, "off by -1"),
+        ("a text that goes on and on", "another one", ""),
         (3, None, ""),
         (3, [1, 2], ""),
     ],

@@ -70,14 +70,17 @@ class TextPlugin:
     def predict(
         self, model: Module, config: TextConfig, state: Mapping[str, Any], inputs: Sequence[Any]
     ) -> list[dict[str, Any]]:
-        """What the model writes behind each prompt.
+        """What the model writes behind each prompt, and the prompt.
 
         Raises: DataError naming the first input that is no request, and what is allowed.
         """
         vocabulary = Vocabulary(state["characters"])
         requests = [request_of(value, i, vocabulary) for i, value in enumerate(inputs)]
         model.eval()
-        return [{"text": write(model, vocabulary, request)} for request in requests]
+        return [
+            {"text": write(model, vocabulary, request), "prompt": request.prompt}
+            for request in requests
+        ]
 
     def examples(self, config: TextConfig, generator: Generator, count: int) -> list[Example]:
         """Prompts out of the test part whose characters are all known, and what follows there."""
@@ -103,5 +106,5 @@ def metrics(logits: NDArray[np.float32], rows: TensorDataset) -> dict[str, float
 
 
 def _example(text: str) -> Example:
-    request = {"prompt": text[:EXAMPLE], "length": EXAMPLE, "temperature": 0.0}
+    request = {"prompt": text[:EXAMPLE], "length": EXAMPLE}
     return Example(input=request, truth=text[EXAMPLE:])
