@@ -14,6 +14,7 @@ from msgspec import structs
 
 from azuraforge.actors import appending, forking, measuring
 from azuraforge.actors.access import Access
+from azuraforge.actors.adopting import Adoption
 from azuraforge.actors.appending import refuse_fenced
 from azuraforge.actors.attempts import COMMAND, Attempts
 from azuraforge.actors.catalogue import Catalogue
@@ -54,7 +55,7 @@ def new_run_id() -> str:
     return "".join(DIGITS[bits >> shift & 31] for shift in range(55, -5, -5))
 
 
-class Registry(Attempts, Measurements, Shelf, Catalogue, Access):
+class Registry(Attempts, Measurements, Shelf, Catalogue, Access, Adoption):
     """Runs, journals and models of a home folder; several processes may each hold one on it.
 
     `hub` is told of every entry once it is durable, of other changes to a run, and of telemetry.

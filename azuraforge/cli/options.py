@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -37,6 +38,26 @@ def add_runtime(parser: ArgumentParser) -> None:
         default=default_runtime(),
         help="where actors live: on a local Ray, or in this process; default: %(default)s",
     )
+
+
+def add_bundle(parser: ArgumentParser) -> None:
+    """The bundle that is read, and how large one may be."""
+    parser.add_argument("bundle", type=Path, metavar="FILE", help="made by `azuraforge bundle`")
+    parser.add_argument(
+        "--max-size",
+        type=size,
+        default=4 << 30,
+        metavar="SIZE",
+        help="refuse a larger one: 500M, 20G; default: 4G",
+    )
+
+
+def size(text: str) -> int:
+    """`500M` or `20G` in bytes; without a letter, bytes."""
+    found = re.fullmatch(r"(\d{1,15})([KMGT]?)", text)
+    if found is None:
+        raise ArgumentTypeError(f"got {text!r}; it is written as in 500M or 20G")
+    return int(found[1]) << 10 * " KMGT".index(found[2] or " ")
 
 
 def default_runtime() -> str:

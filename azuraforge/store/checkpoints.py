@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, insert, literal, select, update
@@ -57,6 +58,12 @@ def keep(db: Connection, run: int, last: int) -> None:
     over = [one.seq for one in kept[last:] if not one.is_best]
     if over:
         _update(db, run, over, is_kept=False)
+
+
+def keep_only(db: Connection, run: int, names: AbstractSet[str]) -> None:
+    """Keep those of a run whose blobs are these, and no others."""
+    for kept in of_run(db, run):
+        _update(db, run, [kept.seq], is_kept=kept.sha256 in names)
 
 
 def branch(db: Connection, run: int, step: int, before: int) -> Branch | None:
