@@ -30,16 +30,12 @@ class Adoption(Transactions):
         """
         with self._writing() as writing:
             if runs.exists(writing.db, record.id):
-                raise RefusedError(
-                    f"there is a run {record.id} here already; nothing was changed"
-                )
+                raise RefusedError(f"there is a run {record.id} here already; nothing was changed")
             number = _born(writing, record)
             events = [EVENT.decode(text) for text in texts]
             grown = extend(writing, runs.called(writing.db, record.id), events, texts)
             checkpoints.keep_only(writing.db, number, kept)
-            grown = structs.replace(
-                grown, started_at=record.started_at, ended_at=record.ended_at
-            )
+            grown = structs.replace(grown, started_at=record.started_at, ended_at=record.ended_at)
             runs.amend(writing.db, runs.called(writing.db, record.id), grown)
             return grown
 

@@ -12,8 +12,10 @@ from msgspec import Struct
 
 from azuraforge.actors.fsck_runs import RESTORE, Damage, RunsSeen, models_damage, runs_damage
 from azuraforge.errors import DataError, HomeError, NotFoundError
+from azuraforge.store import raw
 from azuraforge.store.blobs import BlobEntry, BlobStore
 from azuraforge.store.database import FILE, Database
+from azuraforge.store.raw import has_whole_pages
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -67,8 +69,9 @@ def _database_damage(home: Path, seen: RunsSeen) -> Iterator[Damage]:
     path = home / FILE
     if not path.exists():
         return  # a new home
-    if path.stat().st_size == 0:  # SQLite would take it for a new one
-        yield Damage(place=str(path), what="it is empty", remedy=RESTORE)
+    if not has_whole_pages(path):
+        what = f"it is cut short or no database: {path.stat().st_size:,} bytes are no whole pages"
+        yield Damage(place=str(path), what=what, remedy=RESTORE)
         return
     try:
         with closing(Database(home)) as database, database.read() as db:
@@ -81,14 +84,8 @@ def _database_damage(home: Path, seen: RunsSeen) -> Iterator[Damage]:
 
 
 def _page_damage(db: Connection) -> Iterator[Damage]:
-    if db.dialect.name != "sqlite":
-        return  # PostgreSQL's own tools look after its pages
-    for (told,) in db.exec_driver_sql("PRAGMA integrity_check"):
-        if told != "ok":
-            yield Damage(place="the database", what=told, remedy=RESTORE)
-    for table, row, other, _ in db.exec_driver_sql("PRAGMA foreign_key_check"):
-        what = f"row {row} refers to a row of {other} that is not there"
-        yield Damage(place=f"table {table}", what=what, remedy=RESTORE)
+    for place, what in raw.page_problems(db):
+        yield Damage(place=place, what=what, remedy=RESTORE)
 
 
 def _users(seen: RunsSeen) -> dict[str, list[str]]:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, structs
-from sqlalchemy import LargeBinary, cast, func, select
 
 from azuraforge.actors.folding import folded
 from azuraforge.schema.events import CheckpointSaved, Event, Intervened, RunFinished
 from azuraforge.schema.records import ModelVersion, RunRecord
+from azuraforge.store import raw
 from azuraforge.store.journal import NO_CHAIN
-from azuraforge.store.tables import checkpoints, events, model_versions, requests, runs
+from azuraforge.store.raw import RawEvent
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Connection, Row
+    from sqlalchemy import Connection
 
 RESTORE = "put back a copy of the home folder"  # nothing in it can be made up again
 FOLD = (
@@ -52,9 +52,7 @@ class RunsSeen:
 
 def runs_damage(db: Connection, seen: RunsSeen) -> Iterator[Damage]:
     """Damage of every run: of its record, its journal, its checkpoints."""
-    for number, name, text in db.execute(
-        select(runs.c.number, runs.c.id, _raw(db, runs.c.record)).order_by(runs.c.number)
-    ).all():
+    for number, name, text in raw.all_runs(db):
         seen.runs += 1
         try:
             record = _record.decode(text)
@@ -73,10 +71,7 @@ def runs_damage(db: Connection, seen: RunsSeen) -> Iterator[Damage]:
 
 def models_damage(db: Connection, seen: RunsSeen) -> Iterator[Damage]:
     """Damage of every model version."""
-    c = model_versions.c
-    for name, version, run, text in db.execute(
-        select(c.name, c.version, c.run, _raw(db, c.record))
-    ):
+    for name, version, run, text in raw.all_versions(db):
         place = f"model {name}:{version}"
         try:
             record = _version.decode(text)
@@ -115,9 +110,7 @@ class _Journal:
 
     def _all(self, db: Connection, number: int) -> Iterator[Damage]:
         fold = None if self._record is None else _before_the_first(self._record)
-        c = events.c
-        query = select(c.seq, _raw(db, c.event), c.recorded_at, c.chain).where(c.run == number)
-        for row in db.execute(query.order_by(c.seq).execution_options(yield_per=1000)):
+        for row in raw.events_of(db, number):
             yield from self._gap(row.seq)
             event, problems = self._read(row)
             yield from problems
@@ -133,7 +126,7 @@ class _Journal:
             yield Damage(place=f"run {self.run}", what=what, remedy=RESTORE)
         self.count = seq
 
-    def _read(self, row: Row[int, bytes, float, bytes]) -> tuple[Event | None, list[Damage]]:
+    def _read(self, row: RawEvent) -> tuple[Event | None, list[Damage]]:
         """The row's event, None if it cannot be read; and what is wrong with it."""
         _, text, _, chain = row
         place, found = f"run {self.run}, event {row.seq}", []
@@ -169,9 +162,7 @@ def _checkpoint_damage(
     db: Connection, number: int, journal: _Journal, seen: RunsSeen
 ) -> Iterator[Damage]:
     """Checkpoints that the table and the journal tell differently; those kept are referred to."""
-    c = checkpoints.c
-    query = select(c.seq, c.step, c.epoch, c.sha256, c.is_kept).where(c.run == number)
-    rows = {row.seq: row for row in db.execute(query)}
+    rows = raw.checkpoints_of(db, number)
     for seq in sorted(rows.keys() | journal.saved.keys()):
         row, event = rows.get(seq), journal.saved.get(seq)
         table = None if row is None else (row.step, row.epoch, row.sha256)
@@ -186,9 +177,7 @@ def _checkpoint_damage(
 
 def _request_damage(db: Connection, number: int, journal: _Journal) -> Iterator[Damage]:
     """Requests that took effect by one event as the table says, by another in the journal."""
-    c = requests.c
-    query = select(c.number, c.done_seq).where(c.run == number, c.done_seq.is_not(None))
-    for request, seq in db.execute(query):
+    for request, seq in raw.requests_done(db, number).items():
         if journal.done.get(request) != seq:
             place = f"run {journal.run}, request {request}"
             what = (
@@ -204,10 +193,3 @@ def _before_the_first(record: RunRecord) -> RunRecord:
 
 
 _FIELDS = {field.name: field for field in structs.fields(RunRecord)}
-
-
-def _raw(db: Connection, column: Column[str]) -> Any:
-    """The column's text as bytes, since damaged text need be none."""
-    if db.dialect.name == "sqlite":
-        return cast(column, LargeBinary).label(column.name)
-    return func.convert_to(column, "UTF8", type_=LargeBinary).label(column.name)
