@@ -11,6 +11,7 @@ from azuraforge_tui.service import Service
 from msgspec import structs
 
 from azuraforge.errors import NotFoundError, RefusedError, ServiceError
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import LAST_EVENTS, JournalEntry, Telemetry
 from azuraforge.schema.records import ENDED, ModelVersion, PluginInfo, RunRecord
 from azuraforge.schema.specs import RunSpec
@@ -25,9 +26,10 @@ class Replay:
     listed: list[PluginInfo] = field(default_factory=list)
     registered: list[ModelVersion] = field(default_factory=list)
     down: bool = False
-    refuses: Exception | None = None  # what start_run raises
+    refuses: Exception | None = None  # what start_run and command raise
     started: list[RunSpec] = field(default_factory=list)
     stopped: list[tuple[str, str]] = field(default_factory=list)
+    commands: list[tuple[str, Command]] = field(default_factory=list)
     followed: list[tuple[str, int]] = field(default_factory=list)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -89,6 +91,14 @@ class Replay:
         if record.state in ENDED:
             raise RefusedError(f"run {run} has ended: it is {record.state}")
         self.stopped.append((run, reason))
+        return record
+
+    async def command(self, run, command):
+        self._answer()
+        record = await self.run(run)
+        if self.refuses is not None:
+            raise self.refuses
+        self.commands.append((run, command))
         return record
 
     async def follow(self, run, after=0):

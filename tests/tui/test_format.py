@@ -37,7 +37,7 @@ def test_how_long_ago_is_in_one_unit(seconds, text):
 
 
 def test_every_state_has_a_symbol_of_its_own():
-    assert len(set(MARKS.values())) == len(MARKS) == 5
+    assert len(set(MARKS.values())) == len(MARKS) == 7
     assert state("failed") == "✗ failed"
 
 

@@ -53,6 +53,16 @@ def test_epochs_become_rows_and_points_at_the_step_they_ended():
     assert points(view.means["loss"]) == [(10, 1.5), (20, 1.6)]
 
 
+def test_interventions_are_kept_and_a_refused_one_is_none():
+    pause, resume = (Intervened(step=2, command=name) for name in ("pause", "resume"))
+    refused = Intervened(step=2, command="set", path="optim.lr", value=0, refused="too low")
+
+    paused = folded(STARTED, step(1, 0.9), step(2, 0.7), pause, refused)
+
+    assert (paused.state, paused.interventions) == ("paused", (pause,))
+    assert fold(paused, [JournalEntry(run="r", seq=6, event=resume)]).state == "running"
+
+
 def test_the_curves_are_loss_then_what_decides_then_the_others():
     view = folded(
         STARTED,

@@ -9,6 +9,8 @@ from azuraforge.schema.records import RunState
 MARKS: dict[RunState, str] = {
     "queued": "○",
     "running": "●",
+    "paused": "‖",
+    "lost": "◌",
     "finished": "✓",
     "failed": "✗",
     "stopped": "■",

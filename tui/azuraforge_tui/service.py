@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import JournalEntry, Telemetry
 from azuraforge.schema.records import ModelVersion, PluginInfo, RunRecord
 from azuraforge.schema.specs import RunSpec
@@ -44,6 +45,10 @@ class Service(EventSource, Protocol):
 
     async def stop(self, run: str, reason: str) -> RunRecord:
         """Ask a run to stop after its present step. Raises: NotFoundError; RefusedError."""
+        ...
+
+    async def command(self, run: str, command: Command) -> RunRecord:
+        """Ask something of a run. Raises: NotFoundError; ConfigError; RefusedError."""
         ...
 
     async def models(self) -> list[ModelVersion]: ...

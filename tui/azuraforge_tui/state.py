@@ -51,6 +51,7 @@ class RunView:
     telemetry: Telemetry | None = None
     checkpoint: CheckpointSaved | None = None
     stopping: str | None = None  # the reason somebody gave
+    interventions: tuple[Intervened, ...] = ()  # that had an effect
     end: RunFinished | RunFailed | RunStopped | None = None
 
     @property
@@ -127,6 +128,7 @@ def _after_event(view: RunView, event: Event) -> RunView:
 def _after_intervention(view: RunView, event: Intervened) -> RunView:
     if event.refused:
         return view
+    view = replace(view, interventions=(*view.interventions, event))
     match event.command:
         case "stop" | "early-stop":
             return replace(view, stopping=event.reason or event.command)

@@ -7,12 +7,14 @@ from typing import Any
 
 from textual.content import Content
 
-from azuraforge.schema.events import Metrics, RunFailed, RunFinished, RunStopped
+from azuraforge.schema.events import Intervened, Metrics, RunFailed, RunFinished, RunStopped
 from azuraforge.schema.records import RunRecord, RunState
 from azuraforge_tui.format import number, plain, span, state
 from azuraforge_tui.state import RunView
 from azuraforge_tui.theme import STATE_VARIABLES
 from azuraforge_tui.widgets.lines import Progress
+
+MOST_TOLD = 8  # interventions, the latest
 
 
 def state_of(view: RunView, record: RunRecord | None) -> RunState:
@@ -74,6 +76,7 @@ def details(view: RunView, record: RunRecord | None) -> Content:
         rows += [(f"  {split}", f"{count:,}") for split, count in start.samples.items()]
     if view.checkpoint is not None:
         rows.append(("checkpoint", f"step {view.checkpoint.step:,}"))
+    rows += [(f"after step {e.step:,}", intervention(e)) for e in view.interventions[-MOST_TOLD:]]
     if record is not None:
         rows += [("seed", str(record.spec.seed)), ("device", record.spec.device)]
         rows += [(path, plain(value)) for path, value in _flat(record.spec.config)]
@@ -81,6 +84,20 @@ def details(view: RunView, record: RunRecord | None) -> Content:
     return Content("\n").join(
         Content.assemble((f"{label:<{width}}", "$quiet"), f"  {value}") for label, value in rows
     )
+
+
+def intervention(event: Intervened) -> str:
+    """What was done to the run, in words, and why."""
+    match event.command:
+        case "set":
+            words = f"{event.path} = {plain(event.value)}"
+        case "step":
+            words = f"{event.value} steps"
+        case "rollback":
+            words = f"back to step {event.value}"
+        case other:
+            words = other
+    return f"{words} ({event.reason})" if event.reason else words
 
 
 def metrics(values: Metrics, first: str) -> str:

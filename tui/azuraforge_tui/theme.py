@@ -13,6 +13,8 @@ from azuraforge.schema.records import RunState
 STATE_VARIABLES: dict[RunState, str] = {
     "queued": "state-queued",
     "running": "state-running",
+    "paused": "state-paused",
+    "lost": "state-lost",
     "finished": "state-finished",
     "failed": "state-failed",
     "stopped": "state-stopped",
@@ -36,6 +38,8 @@ DARK = Theme(
         "series-validation": "#e69f00",
         "state-queued": "#9aa7b5",
         "state-running": "#56b4e9",
+        "state-paused": "#d8c84a",  # yellow, darker
+        "state-lost": "#e69f00",
         "state-finished": "#1fb58a",
         "state-failed": "#f0763a",
         "state-stopped": "#d98fb8",  # reddish purple
@@ -79,6 +83,8 @@ LIGHT = Theme(
         "series-validation": "#9f4d00",
         "state-queued": "#56636f",
         "state-running": "#0067a0",
+        "state-paused": "#6b5900",  # yellow, far darker
+        "state-lost": "#9f4d00",
         "state-finished": "#00704f",
         "state-failed": "#ad4200",
         "state-stopped": "#96417a",  # reddish purple, darker

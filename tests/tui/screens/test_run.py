@@ -7,9 +7,12 @@ from azuraforge_tui.app import AzuraForgeApp
 from azuraforge_tui.screens.run import RunScreen
 from azuraforge_tui.widgets import curve
 
+from azuraforge.errors import ConfigError
+from azuraforge.schema.config import ConfigField
 from azuraforge.schema.events import (
     CheckpointSaved,
     EpochFinished,
+    Intervened,
     RunFailed,
     RunFinished,
     RunStarted,
@@ -17,7 +20,7 @@ from azuraforge.schema.events import (
     StepFinished,
     Telemetry,
 )
-from azuraforge.schema.records import RunRecord
+from azuraforge.schema.records import PluginInfo, RunRecord
 from azuraforge.schema.specs import RunSpec
 
 pytestmark = pytest.mark.anyio
@@ -256,3 +259,83 @@ def epoch(number, *, best):
         epoch=number, step=10 * number, train={"loss": 1.0}, is_best=best,
         validation={"loss": 1.1, "accuracy": 0.9},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("p", "pause"), ("n", "step"), ("c", "checkpoint")], ids=lambda x: x
+)
+async def test_a_key_asks_the_run_for_what_it_says(app, run, service, shows, until, key, name):
+    await service.tell(run, STARTED, step(5))
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        app.push_screen(RunScreen(run))
+        await shows(pilot, "step 5/100")
+
+        await pilot.press(key)
+        await until(pilot, lambda: service.commands)
+
+        ((asked, command),) = service.commands
+        assert (asked, command.name) == (run, name)
+
+
+async def test_a_paused_run_says_so_and_goes_on_by_the_same_key(app, run, service, shows, until):
+    await service.tell(run, STARTED, step(5), Intervened(step=5, command="pause", reason="lunch"))
+    service.set(run, state="paused")
+    async with app.run_test(size=WIDE) as pilot:
+        app.push_screen(RunScreen(run))
+        await shows(pilot, "‖ paused")
+        await shows(pilot, "pause (lunch)")
+
+        await pilot.press("p")
+        await until(pilot, lambda: service.commands)
+
+        assert service.commands[0][1].name == "resume"
+
+
+async def test_a_live_setting_is_typed_and_what_the_service_refuses_is_told(
+    app, run, service, shows, until
+):
+    fields = [
+        ConfigField(path="optim.lr", kind="float", allowed="a number > 0", live=True),
+        ConfigField(path="training.batch_size", kind="int", allowed="a whole number"),
+    ]
+    service.listed = [PluginInfo(name="images", fields=fields)]
+    await service.tell(run, STARTED, step(5))
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        app.push_screen(RunScreen(run))
+        await shows(pilot, "step 5/100")
+
+        await pilot.press("e")
+        await shows(pilot, "a number > 0")
+        await pilot.press(*"optim.lr=1e-4", "enter")
+        await until(pilot, lambda: service.commands)
+        service.refuses = ConfigError("optim.lr: got '-1'; allowed: a number > 0")
+        await pilot.press("e")
+        await shows(pilot, "Set, from the next step on")
+        await pilot.press(*"optim.lr=-1", "enter")
+        await shows(pilot, "optim.lr: got '-1'; allowed: a number > 0")
+
+        ((_, command),) = service.commands
+        assert (command.name, command.path, command.value) == ("set", "optim.lr", "1e-4")
+
+
+async def test_interventions_are_marked_below_the_curves(app, run, service, shows, lines):
+    changed = Intervened(step=2, command="set", path="optim.lr", value=0.01)
+    await service.tell(run, STARTED, *(step(n) for n in range(1, 5)))
+    async with app.run_test(size=WIDE) as pilot:
+        app.push_screen(RunScreen(run))
+        await shows(pilot, "step 4/100")
+        assert not any("^" in line for line in lines())
+
+        await service.tell(run, changed, step(5))
+
+        await shows(pilot, "^")
+        await shows(pilot, "optim.lr = 0.01")
+
+
+async def test_a_lost_run_says_so(app, run, service, shows):
+    await service.tell(run, STARTED, step(5))
+    service.set(run, state="lost")
+    async with app.run_test(size=NARROW) as pilot:
+        app.push_screen(RunScreen(run))
+
+        await shows(pilot, "◌ lost")

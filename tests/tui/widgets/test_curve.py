@@ -48,6 +48,18 @@ def test_the_axis_names_values_and_steps():
     assert text_of(rows[-1]).split() == ["0", "step", "100"]
 
 
+def test_interventions_are_marked_under_the_step_they_followed():
+    plot = Plot("loss", (line("train", [1, 100], [0.0, 1.0]),), 100, marks=(50, 100))
+
+    foot = draw(plot, 60, 14)[-1]
+
+    text = text_of(foot)
+    assert text.split() == ["0", "^", "step", "100"], "where there is a number already is no room"
+    width = 60 - text.index("0") - 1
+    assert text.index("^") == pytest.approx(text.index("0") + 1 + width / 2, abs=1)
+    assert ("^", "mark") in foot
+
+
 def test_train_and_validation_differ_in_colour_and_in_marker():
     rows = draw(Plot("loss", (falling(100), validation(100)), 100), 60, 14)
 

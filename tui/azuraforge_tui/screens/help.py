@@ -24,7 +24,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen { align: center middle; }
     HelpScreen > VerticalScroll {
         width: 60; max-width: 90%; height: auto; max-height: 90%;
-        background: $surface; border: round $border; border-title-color: $primary; padding: 1 2;
+        background: $surface; border: round $border; border-title-color: $primary; padding: 0 2;
     }
     """
 

@@ -13,8 +13,10 @@ from textual.content import Content
 from textual.events import Resize
 
 from azuraforge.errors import AzuraForgeError, NotFoundError
+from azuraforge.schema.commands import Command
 from azuraforge.schema.events import JournalEntry, Telemetry
 from azuraforge.schema.records import ENDED, RunRecord
+from azuraforge_tui.commanding import ask_and_set, give
 from azuraforge_tui.format import state
 from azuraforge_tui.screens.area import Area
 from azuraforge_tui.state import RunView, fold
@@ -28,6 +30,7 @@ from azuraforge_tui.widgets.raster import ASCII, BLOCKS, BRAILLE
 
 EVENTS_PER_FRAME = 5_000  # about 50 ms of folding, so keys are answered while a long run loads
 TWO_CURVES_FROM = 100  # columns
+COMMANDS = ("stop", "pause", "step", "checkpoint", "set")  # actions on a run that is on
 
 
 class RunScreen(Area):
@@ -41,6 +44,10 @@ class RunScreen(Area):
         Binding("tab", "next_metric", "Metric", priority=True),
         Binding("l", "log_y", "Log y"),
         Binding("s", "stop", "Stop"),
+        Binding("p", "pause", "Pause, go on"),
+        Binding("e", "set", "Set"),
+        Binding("n", "step", "One step, then pause", show=False),
+        Binding("c", "checkpoint", "Save a checkpoint", show=False),
         Binding("escape", "app.pop_screen", "Back"),
         Binding("q", "app.quit", "Quit"),
         Binding("g", "next_glyphs", "Braille, blocks or ASCII", show=False),
@@ -174,7 +181,8 @@ class RunScreen(Area):
         validation = view.validation.get(metric)
         lines = [Line("train", train)] if train else []
         lines += [Line("validation", validation)] if validation else []
-        plot = Plot(metric, tuple(lines), view.steps, self._log_y)
+        marks = tuple(event.step for event in view.interventions)
+        plot = Plot(metric, tuple(lines), view.steps, self._log_y, marks)
         curve.show(plot, self.forge.glyphs)
 
     @on(Resize)
@@ -182,8 +190,8 @@ class RunScreen(Area):
         self._dirty = True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey out stopping once there is nothing to stop."""
-        return None if action == "stop" and not self._stoppable else True
+        """Grey out what is for a run that goes on, once it does not."""
+        return None if action in COMMANDS and not self._stoppable else True
 
     def action_next_metric(self) -> None:
         left, right = self._metrics_shown()
@@ -206,3 +214,20 @@ class RunScreen(Area):
     async def action_stop(self) -> None:
         if self._record is not None:
             await ask_and_stop(self, self._record)
+
+    @work(exclusive=True, group="command")
+    async def action_pause(self) -> None:
+        is_paused = state_of(self._view, self._record) == "paused"
+        await give(self, self._record, Command(name="resume" if is_paused else "pause"))
+
+    @work(exclusive=True, group="command")
+    async def action_step(self) -> None:
+        await give(self, self._record, Command(name="step"))
+
+    @work(exclusive=True, group="command")
+    async def action_checkpoint(self) -> None:
+        await give(self, self._record, Command(name="checkpoint"))
+
+    @work(exclusive=True, group="command")
+    async def action_set(self) -> None:
+        await ask_and_set(self, self._record)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal, get_args
 
 import numpy as np
@@ -23,8 +25,9 @@ from azuraforge_tui.widgets.axis import Axis, axis_over, snapped
 from azuraforge_tui.widgets.raster import BRAILLE, Glyphs, cells, points, polyline
 
 Role = Literal["train", "validation"]
-Style = Literal["title", "axis", "train", "validation"]
+Style = Literal["title", "axis", "train", "validation", "mark"]
 Row = list[tuple[str, Style]]
+MARK = "^"  # in ASCII too
 STYLES: tuple[Style, ...] = get_args(Style)
 
 
@@ -44,6 +47,7 @@ class Plot:
     lines: tuple[Line, ...] = ()
     steps: int = 0  # in the whole run; 0: not known
     log_y: bool = False
+    marks: tuple[int, ...] = ()  # steps after which somebody intervened
 
 
 def draw(plot: Plot, width: int, height: int, glyphs: Glyphs = BRAILLE) -> list[Row]:
@@ -61,7 +65,7 @@ def draw(plot: Plot, width: int, height: int, glyphs: Glyphs = BRAILLE) -> list[
         [(f"{label:>{margin - 1}}{'┤' if label else '│'}", "axis"), *row]
         for label, row in zip(labels, _body(plot, x_axis, y_axis, shape, glyphs), strict=True)
     ]
-    return [_legend(plot, glyphs), *rows, _foot(x_axis, margin, shape[1])]
+    return [_legend(plot, glyphs), *rows, _foot(plot, x_axis, margin, shape[1])]
 
 
 class Curve(Widget):
@@ -73,6 +77,7 @@ class Curve(Widget):
         height: 1fr;
         & > .curve--title { color: $foreground; text-style: bold; }
         & > .curve--axis { color: $text-muted; }
+        & > .curve--mark { color: $warning; }
         & > .curve--train { color: $series-train; }
         & > .curve--validation { color: $series-validation; }
     }
@@ -162,6 +167,13 @@ def _legend(plot: Plot, glyphs: Glyphs) -> Row:
     return legend
 
 
-def _foot(axis: Axis, margin: int, width: int) -> Row:
-    last = f"step {axis.high:,.0f}"
-    return [(" " * (margin - 1) + "0" + last.rjust(width), "axis")]
+def _foot(plot: Plot, axis: Axis, margin: int, width: int) -> Row:
+    """The steps, and below the curves a mark at each intervention that there is room for."""
+    text = list(" " * (margin - 1) + "0" + f"step {axis.high:,.0f}".rjust(width))
+    styles: list[Style] = ["axis"] * len(text)
+    for step in plot.marks:
+        column = margin + int(axis.fraction(step) * (width - 1))
+        if text[column] == " ":
+            text[column], styles[column] = MARK, "mark"
+    pieces = groupby(zip(text, styles, strict=True), key=itemgetter(1))
+    return [("".join(character for character, _ in piece), style) for style, piece in pieces]
