@@ -20,7 +20,7 @@ from azuraforge.store.raw import has_whole_pages
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-REPEAT = "put back a copy of it, or repeat the run: `azuraforge replay` writes the same bytes again"
+REPEAT = "put back a copy of it, or train the same spec again, which writes the same bytes"
 
 
 class Health(Struct, frozen=True, kw_only=True):
