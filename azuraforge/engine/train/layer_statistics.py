@@ -16,10 +16,11 @@ from azuraforge.engine.train.happenings import LayerStatistics, Metrics
 class Comparison:
     """A model's parameters as they are before an update, and how large their gradients are."""
 
-    def __init__(self, model: Module) -> None:
+    def __init__(self, model: Module, *, is_usable: bool) -> None:
+        """Gradients that are not usable, since half precision lost some, count as none."""
         self._before = [
-            (path, parameter, parameter.data.copy(), _norm_of_gradient(parameter))
-            for path, parameter in model.named_parameters()
+            (path, p, p.data.copy(), _norm_of_gradient(p) if is_usable else 0.0)
+            for path, p in model.named_parameters()
         ]
 
     def after(self, step: int) -> LayerStatistics:

@@ -213,8 +213,9 @@ class Loop:
 
     def _train_step(self, batches: Sequence[Batch]) -> Step:
         found = self.gradients.of(batches, self.step + 1)
-        every = self.statistics_every
-        before = Comparison(self.model) if every and (self.step + 1) % every == 0 else None
+        every, before = self.statistics_every, None
+        if every and (self.step + 1) % every == 0:
+            before = Comparison(self.model, is_usable=found.is_usable)
         if self.clip_norm is not None:
             clip(self.optimizer, found.norm, self.clip_norm)
         lr = self._schedule()

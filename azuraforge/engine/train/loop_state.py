@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FORMAT = 2  # of the values; 1 had no schedule
 CURSOR = ("step", "epoch", "validated", "is_stopping", "best_epoch", "best_step")
-LIVE = ("epochs", "clip_norm", "patience", "statistics_every", "rates")
+LIVE = ("epochs", "clip_norm", "patience", "statistics_every")
 PLAIN = (*CURSOR, *LIVE)
 
 
@@ -70,7 +70,6 @@ def put_back(loop: Loop, arrays: Mapping[str, Array], values: Mapping[str, Any])
     loop.improvement.load_state_dict(values["improvement"])
     loop.plateau.load_state_dict(values["plateau"])
     loop.gradients.scaler.load_state_dict(values["scaler"])
-    loop.gradients.update.forget()
     loop.pending = [LayerStatistics(**statistics) for statistics in values["pending"]]
 
 

@@ -23,16 +23,12 @@ class _Ready(NamedTuple):
 
 
 class Update:
-    """Steps an optimizer; `forget` when its state is another's."""
+    """Steps an optimizer, whose states stay in their arrays when others are loaded."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
         self._ready: dict[tuple[int, ...], _Ready] = {}
         self._before: tuple[int, ...] = ()
-
-    def forget(self) -> None:
-        """Make every kind of step ready anew."""
-        self._ready.clear()
 
     def __call__(self, *, is_replayed: bool) -> None:
         """One step; `is_replayed`: a tensor that is a gradient now may be one again."""

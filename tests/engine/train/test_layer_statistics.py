@@ -51,3 +51,16 @@ def test_a_parameter_that_is_zero_and_stays_so_has_ratio_0() -> None:
 
     assert isinstance(statistics, LayerStatistics)
     assert {found["update_ratio"] for found in statistics.layers.values()} == {0.0}
+
+
+def test_of_a_step_that_half_precision_left_out_they_tell_no_gradient_and_no_update() -> None:
+    loop = small_loop(statistics_every=1, precision="float16")
+    loop.gradients.scaler.update(2.0**120)
+    happenings = iter(loop)
+
+    next(happenings)
+    statistics = next(happenings)
+
+    assert isinstance(statistics, LayerStatistics)
+    for found in statistics.layers.values():
+        assert (found["grad_norm"], found["update_ratio"]) == (0.0, 0.0)

@@ -79,18 +79,17 @@ def test_a_loop_with_every_option_tells_of_everything_and_ends_early() -> None:
 
 
 Sets = dict[int, tuple[str, Any]]  # by the happening after which each takes effect
-live_sets = st.sampled_from(
-    [
-        ("optim.lr", 0.1),
-        ("optim.momentum", 0.0),
-        ("optim.weight_decay", 0.1),
-        ("training.clip_norm", None),
-        ("training.patience", 1),
-        ("training.patience", None),
-        ("training.epochs", 7),
-        ("training.statistics_every", 1),
-    ]
-)
+LIVE_SETS: list[tuple[str, Any]] = [
+    ("optim.lr", 0.1),
+    ("optim.momentum", 0.0),
+    ("optim.weight_decay", 0.1),
+    ("training.clip_norm", None),
+    ("training.patience", 1),
+    ("training.patience", None),
+    ("training.epochs", 7),
+    ("training.statistics_every", 1),
+]
+live_sets = st.sampled_from(LIVE_SETS)
 
 
 def driven(loop: Loop, sets: Sets, first: int = 0, last: int = 10**9) -> Iterator[Any]:
@@ -121,6 +120,19 @@ def test_resumed_with_every_option_and_settings_changed_the_bits_are_the_same(
 
     assert before + after == expected
     assert everything(resumed) == everything(whole)
+
+
+@pytest.mark.parametrize("live", LIVE_SETS, ids=[f"{path}={value}" for path, value in LIVE_SETS])
+def test_a_setting_that_was_changed_is_part_of_the_state(live: tuple[str, Any]) -> None:
+    changed = full_loop()
+    list(driven(changed, {3: live}, last=4))
+
+    resumed = full_loop()
+    resumed.load_state_dict(*saved(changed))
+
+    assert everything(resumed) == everything(changed)
+    assert list(resumed) == list(changed)
+    assert resumed.best_step == changed.best_step
 
 
 def test_a_loop_may_be_taken_back_while_it_is_iterated() -> None:
