@@ -103,6 +103,27 @@ def read(db: Connection, run: int, after: int) -> Rows:
     return rows[rows["step"] > after]
 
 
+def beside(db: Connection, run: int) -> list[tuple[int, Point]]:
+    """The points of the run that no event holds, each with its source: TELEMETRY, or an attempt."""
+    known = names(db)
+    query = select(_c.source, _c.rows).where(_c.run == run, _c.source != JOURNAL)
+    return [
+        (batch.source, Point(known[number], step, value, time))
+        for batch in db.execute(query.order_by(_c.source, _c.number))
+        for number, step, time, value, _ in ROW.iter_unpack(batch.rows)
+    ]
+
+
+def sizes_beside(db: Connection) -> dict[int, list[int]]:
+    """Of each run's points that no event holds: the last batch and the bytes, which tell changes.
+
+    They come in new batches, and go by being thinned.
+    """
+    sizes = func.max(_c.number), func.sum(func.length(_c.rows))
+    query = select(_c.run, *sizes).where(_c.source != JOURNAL).group_by(_c.run)
+    return {run: [last, size] for run, last, size in db.execute(query)}
+
+
 def names(db: Connection) -> dict[int, str]:
     """Every name by its number."""
     return {row.number: row.name for row in db.execute(select(metric_names))}

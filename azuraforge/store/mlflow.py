@@ -17,7 +17,7 @@ import json
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,9 @@ import msgspec
 
 from azuraforge.errors import ConfigError, HomeError
 from azuraforge.schema.records import RunRecord, RunState
-from azuraforge.store import journal, runs
+from azuraforge.store import journal, metrics, runs
 from azuraforge.store.database import Database
-from azuraforge.store.snapshot_tables import journal_rows, param_rows
+from azuraforge.store.snapshot_tables import Row, journal_rows, param_rows, point_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -107,7 +107,8 @@ def _write_run(db: Connection, part: Path, folder: Path, run: StoredRun) -> None
     for name, value in _tags(record).items():
         _write(part / place / "tags" / key(name), value)
     entries = list(journal.recorded(db, run))
-    for name, lines in _metric_lines(entries).items():
+    beside = point_rows(record.id, metrics.beside(db, run.number))
+    for name, lines in _metric_lines([*journal_rows(entries)[1], *beside]).items():
         _write(part / place / "metrics" / name, "".join(lines))
     spec = msgspec.json.format(msgspec.json.encode(record.spec)).decode()
     _write(part / place / "artifacts" / "spec.json", f"{spec}\n")
@@ -115,10 +116,10 @@ def _write_run(db: Connection, part: Path, folder: Path, run: StoredRun) -> None
     _write(part / place / "artifacts" / "journal.jsonl", told)
 
 
-def _metric_lines(entries: list[journal.Recorded]) -> Mapping[str, list[str]]:
+def _metric_lines(rows: Iterable[Row]) -> Mapping[str, list[str]]:
     """Of each metric, by the part of the run that it measures and its name."""
     lines: dict[str, list[str]] = defaultdict(list)
-    for _, _, step, _, part, name, value, at in journal_rows(entries)[1]:
+    for _, _, step, _, part, name, value, at in rows:
         lines[f"{part}/{key(name)}"].append(f"{round(at * MILLISECONDS)} {value!r} {step}\n")
     return lines
 

@@ -10,16 +10,18 @@ import msgspec
 from azuraforge.schema.events import (
     EpochFinished,
     Event,
+    LayerStatistics,
     RunFinished,
     StepFinished,
     ValidationFinished,
 )
 from azuraforge.schema.records import ModelVersion, RunRecord
+from azuraforge.store.metrics import TELEMETRY, Point
 
 if TYPE_CHECKING:
     from azuraforge.store.journal import Recorded
 
-LAYOUT = 1  # counts up with every change here, so that files written before are written anew
+LAYOUT = 2  # counts up with every change here, so that files written before are written anew
 
 TABLES: dict[str, dict[str, str]] = {  # columns and their SQL types; times are in UTC
     "runs": {
@@ -101,6 +103,13 @@ def journal_rows(entries: Iterable[Recorded]) -> tuple[list[Row], list[Row]]:
     return told, measured
 
 
+def point_rows(run: str, points: Iterable[tuple[int, Point]]) -> Iterator[Row]:
+    """Rows of `metrics` that no event holds: of the part telemetry, or logged."""
+    for source, (name, step, value, at) in points:
+        part = "telemetry" if source == TELEMETRY else "logged"
+        yield run, None, step, None, part, name.removeprefix("telemetry/"), value, at
+
+
 def settings(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Nested settings as dotted paths, in order."""
     for name, value in values.items():
@@ -120,6 +129,9 @@ def _numbers(event: Event) -> Iterator[tuple[str, str, float]]:
             parts = {"validation": event.validation}
         case EpochFinished():
             parts = {"train": event.train, "validation": event.validation}
+        case LayerStatistics():
+            each = {f"{k}/{name}": v for k, own in event.layers.items() for name, v in own.items()}
+            parts = {"layers": each}
         case RunFinished():
             parts = {"best": event.validation, "test": event.test}
         case _:

@@ -3,7 +3,8 @@
 A file's name says what it holds: its table, which runs, and a digest of what was read. A file that
 is there under its name is fresh; no clock is asked. Events and metrics are cut into blocks of runs,
 whose digest is of their journals' chains: where a journal has grown its block is written anew, the
-others stay. The other tables are small, and their digest is of their rows.
+others stay. What was measured beside the journals is in files of its own, named by how much it is.
+The other tables are small, and their digest is of their rows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from azuraforge.store import journal, models, parquet, runs
+from azuraforge.store import journal, metrics, models, parquet, runs
 from azuraforge.store.database import Database
 from azuraforge.store.home import unusable
 from azuraforge.store.lock import Lock
@@ -28,6 +29,7 @@ from azuraforge.store.snapshot_tables import (
     journal_rows,
     model_row,
     param_rows,
+    point_rows,
     run_row,
     tag_rows,
 )
@@ -92,9 +94,13 @@ class Snapshots:
         blocks: dict[int, list[StoredRun]] = {0: []}  # a table without any run has a file, too
         for run in every:
             blocks.setdefault(run.number // BLOCK, []).append(run)
+        sizes = metrics.sizes_beside(db)
         for block, members in blocks.items():
             for table, path in self._block(db, block, members).items():
                 files[table].append(path)
+            besides = {run.number: sizes[run.number] for run in members if run.number in sizes}
+            if besides:
+                files["metrics"].append(self._beside(db, block, members, besides))
         return files
 
     def _small(self, table: str, rows: list[Row]) -> Path:
@@ -114,6 +120,20 @@ class Snapshots:
             parquet.write(paths["events"], TABLES["events"], told)
             parquet.write(paths["metrics"], TABLES["metrics"], measured)
         return paths
+
+    def _beside(
+        self, db: Connection, block: int, members: list[StoredRun], sizes: dict[int, list[int]]
+    ) -> Path:
+        """The file of what these runs measured that no event holds."""
+        path = self._path("beside", block, sorted(sizes.items()))
+        if not path.exists():
+            rows = [
+                row
+                for run in members
+                for row in point_rows(run.record.id, metrics.beside(db, run.number))
+            ]
+            parquet.write(path, TABLES["metrics"], rows)
+        return path
 
     def _path(self, table: str, block: int, holds: Any) -> Path:
         digest = sha256(msgspec.json.encode([LAYOUT, holds])).hexdigest()[:16]

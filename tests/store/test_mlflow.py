@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from azuraforge.actors.registry import Registry
 from azuraforge.errors import ConfigError, HomeError
 from azuraforge.schema.events import RunFailed, StepFinished
+from azuraforge.schema.metrics import MetricRow
 from azuraforge.schema.specs import RunSpec
 from azuraforge.store.database import Database
 from azuraforge.store.mlflow import export, key
@@ -48,6 +49,7 @@ def test_mlflow_reads_what_the_registry_tells(
     tags = {"stage": "draft", "a/b": "x\ny"}
     finished = registry.create_run(spec, experiment="first try", tags=tags).id
     registry.append(finished, 1, whole_run())
+    registry.log_metrics(finished, [MetricRow(name="a/b", step=2, value=0.5, time=7.0)], number=1)
     failed = registry.create_run(spec).id
     registry.append(failed, 1, [*whole_run()[:2], RunFailed(step=1, kind="DataError", error="e")])
 
@@ -71,6 +73,8 @@ def test_mlflow_reads_what_the_registry_tells(
     history = client.get_metric_history(finished, "step/loss")
     assert [(m.step, m.value) for m in history] == [(step.step, step.loss) for step in steps]
     assert run.data.metrics["test/loss"] == 1.875
+    (logged,) = client.get_metric_history(finished, "logged/a:2fb")
+    assert (logged.timestamp, logged.step, logged.value) == (7000, 2, 0.5)
     assert sorted(a.path for a in client.list_artifacts(finished)) == ["journal.jsonl", "spec.json"]
 
 

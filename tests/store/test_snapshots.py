@@ -14,7 +14,8 @@ pytest.importorskip("duckdb", reason="needs azuraforge[query]")
 
 from azuraforge.actors.registry import Registry
 from azuraforge.errors import HomeError
-from azuraforge.schema.events import Event, StepFinished
+from azuraforge.schema.events import Event, StepFinished, Telemetry
+from azuraforge.schema.metrics import MetricRow
 from azuraforge.schema.specs import RunSpec
 from azuraforge.store.database import Database
 from azuraforge.store.query import ask
@@ -112,6 +113,29 @@ def test_a_journal_that_has_grown_is_seen(registry: Registry, tmp_path: Path) ->
         counts.append(ask("select count(*), max(seq) from events", refreshed(tmp_path)).rows[0])
 
     assert counts == [(n, n) for n in range(1, len(events) + 1)]
+
+
+def test_what_no_event_holds_is_there_and_seen_when_it_grows(
+    registry: Registry, tmp_path: Path
+) -> None:
+    run = registry.create_run(RunSpec(plugin="images")).id
+    registry.append(run, 1, whole_run()[:2])
+    pace = Telemetry(step=1, elapsed_s=1.0, samples_per_s=64.0, eta_s=1.0)
+    first = refreshed(tmp_path)
+
+    registry.report(run, pace)
+    registry.log_metrics(run, [MetricRow(name="reward/a", step=1, value=0.5, time=7.0)], number=1)
+    second = refreshed(tmp_path)
+    registry.log_metrics(run, [MetricRow(name="reward/a", step=2, value=0.75)], number=2)
+    third = refreshed(tmp_path)
+
+    asked = "select part, name, step, value from metrics where seq is null order by 1, 3"
+    assert ask(asked, first).rows == []
+    logged = ("logged", "reward/a", 1, 0.5)
+    paced = ("telemetry", "samples_per_s", 1, 64.0)
+    assert ask(asked, second).rows == [logged, paced]
+    assert ask(asked, third).rows == [logged, ("logged", "reward/a", 2, 0.75), paced]
+    assert first["events"] == third["events"]
 
 
 def test_a_replaced_file_stays_for_an_hour(registry: Registry, tmp_path: Path) -> None:
