@@ -56,13 +56,14 @@ class Control:
     def due(self, made: Callable[[], int]) -> Iterator[Intervened | None]:
         """What takes effect now, each after what was made of the one before; `made` numbers it.
 
-        None where the run is paused: it goes on when somebody has asked for something.
+        None where the run is paused: it goes on when somebody has asked for something. After the
+        last step only what was to be done after that very step: a fork may be given more epochs.
         """
         while True:
             told = self._next(made())
             if told is not None:
                 yield self._applied(told)
-            elif self.state.is_paused:
+            elif self.state.is_paused and not self._loop.is_done:
                 yield None
                 self._interventions.wait()
             else:
@@ -72,10 +73,10 @@ class Control:
         known = self._interventions.known(made + 1)
         if known is not None:
             return known
-        step = self._loop.step
-        if self.state.pause_at == step and not self.state.is_paused:
+        step, is_done = self._loop.step, self._loop.is_done
+        if self.state.pause_at == step and not self.state.is_paused and not is_done:
             return Intervened(step=step, command="pause", reason="did the steps it was asked for")
-        request = self._interventions.due(made, step)
+        request = self._interventions.due(made, step, alone=is_done)
         return None if request is None else _told(request, step)
 
     def _applied(self, told: Intervened) -> Intervened:

@@ -145,8 +145,7 @@ class Execution:
         began, first_step, rows, manner = self._clock(), loop.step, 0, ""
         happenings = iter(loop)
         while True:
-            if not loop.is_done:
-                yield from self.control.due(lambda: self.held.made)
+            yield from self.control.due(lambda: self.held.made)
             try:
                 happened = next(happenings, None)
                 event = None if happened is None else event_of(happened, loop)

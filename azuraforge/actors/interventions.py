@@ -41,14 +41,17 @@ class Interventions:
         """What the journal says took effect as event `seq`, or None."""
         return self._known.get(seq)
 
-    def due(self, seq: int, step: int) -> Request | None:
-        """The next new request to take effect after event `seq` and `step`, or None."""
+    def due(self, seq: int, step: int, *, alone: bool = False) -> Request | None:
+        """The next new request to take effect after event `seq` and `step`, or None.
+
+        With `alone` only of those whose step was given with them.
+        """
         if seq < self._known_seq:
             return None
         while not self._live.empty():
             self._waiting.append(self._live.get())
         for place, request in enumerate(self._waiting):
-            if request.at_step is None or request.at_step <= step:
+            if (not alone) if request.at_step is None else request.at_step <= step:
                 return self._waiting.pop(place)
         return None
 

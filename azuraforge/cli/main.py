@@ -27,6 +27,7 @@ COMMANDS = {  # each is a module of this package with declare(parser) and run(ar
     "runs": "list runs, show one, read its events, stop it",
     "resume": "go on with a run that was lost, exactly",
     "replay": "do a run again and hold it against its journal",
+    "fork": "go on from any step of a run, with other settings",
     "diff": "find the step, layer and op at which two runs part",
     "gradient": "tell the gradients of any step, by doing it again",
     "control": "pause a run, go on, do some steps, stop, save, change a setting",

@@ -1,4 +1,4 @@
-"""What `azuraforge train` and `resume` do once their options are sound: start, watch, report."""
+"""What `train`, `resume` and `fork` do once their options are sound: start, watch, report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from shutil import get_terminal_size
@@ -43,6 +43,20 @@ def resume(run: str, arguments: Namespace) -> int:
     """Have a run that was lost go on to its end, as `train`; returns the exit status."""
     accepts = arguments.accept_differences
     return _watched(lambda handles: handles.resume_run(run, accepts_differences=accepts), arguments)
+
+
+def fork(run: str, commands: Sequence[Command], arguments: Namespace) -> int:
+    """Have a new run leave another one and go on to its end, as `train`; the exit status."""
+    return _watched(
+        lambda handles: handles.fork_run(
+            run,
+            arguments.at,
+            commands,
+            tags=dict(arguments.tags),
+            accepts_differences=arguments.accept_differences,
+        ),
+        arguments,
+    )
 
 
 def _watched(begin: Begin, arguments: Namespace) -> int:

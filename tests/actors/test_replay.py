@@ -178,3 +178,15 @@ def test_each_step_is_told_as_it_is_compared(registry: Journaled) -> None:
     replay(registry, registry.blobs, run, to_step=2, on_step=lambda *at: told.append(at))
 
     assert list(dict.fromkeys(told)) == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_a_run_that_stopped_early_goes_on_where_its_patience_is_raised_at_its_end() -> None:
+    registry = Journaled()
+    config = {"optim.lr": 0.12, "training.epochs": 30, "training.patience": 1}
+    early = registry.records[registry.train(seed=3, **config)].step
+    raised = Command(name="set", path="training.patience", value=30)
+
+    run = registry.train((early, raised), seed=3, **config)
+
+    assert early < registry.records[run].step == 90
+    assert replay(registry, registry.blobs, run).difference is None

@@ -162,6 +162,7 @@ class Loop:
             raise ConfigError(f"{path}: got {value}; allowed: {begun} or more, which are begun")
         else:
             setattr(self, name, value)
+            self.is_stopping &= name != "patience"  # which is then looked at anew
 
     def evaluate(self, dataset: TensorDataset) -> Metrics:
         """Loss and metrics over a whole dataset, of the model as it is, dropout off."""
