@@ -136,6 +136,8 @@ class Loop:
         captured = self.gradients.captured
         if compiling.now() is not None:
             return "compiling kernels for this machine, once: some seconds"
+        if self.precision == "float16" and self.device == "cpu":
+            return "a CPU does half precision number by number: float32 is far faster here"
         if captured.reason is not None:
             return f"steps are eager, not replayed: {captured.reason}"
         if captured.is_replayed:

@@ -115,6 +115,20 @@ def test_a_learning_rate_changed_between_steps_is_used() -> None:
     np.testing.assert_array_equal(w.data, [0.25, -2.75])
 
 
+def test_momentum_switched_on_between_steps_begins_with_the_next_gradient() -> None:
+    w = tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1)
+    train(optimizer, 1)
+
+    optimizer.param_groups[0]["momentum"] = 0.5
+    train(optimizer, 2)
+
+    after_one = 1.0 - 0.1 * 1.0
+    after_two = after_one - 0.1 * after_one**3
+    after_three = after_two - 0.1 * (0.5 * after_one**3 + after_two**3)
+    assert w.item() == pytest.approx(after_three, rel=1e-6)
+
+
 def test_the_closure_gives_the_gradients_and_what_step_returns() -> None:
     w = tensor([3.0], requires_grad=True)
     optimizer = optim.SGD([w], lr=0.1)

@@ -134,7 +134,11 @@ def test_steps_are_replayed_with_every_option(option: str) -> None:
 
     list(loop)
 
-    assert loop.manner == "steps are replayed from a recording"
+    assert loop.gradients.captured.is_replayed
+
+
+def test_half_precision_on_a_cpu_is_told_to_be_slow() -> None:
+    assert "float32 is far faster here" in plain_loop(precision="float16").manner
 
 
 def test_half_precision_trains_nearly_as_single_precision_does() -> None:
