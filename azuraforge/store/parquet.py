@@ -34,11 +34,13 @@ def write(path: Path, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]
 
 
 def _array(values: Sequence[Any], kind: str) -> NDArray[Any]:
-    """The column as DuckDB takes it: numbers that may be absent as text, for there is no null."""
+    """The column as DuckDB takes it: whole numbers of which some are absent as text."""
     if kind == "DOUBLE":
         return np.array([np.nan if v is None else v for v in values], np.float64)
     if kind == "TIMESTAMP":
         values = [None if v is None else round(v * MICROSECONDS) for v in values]
+    if kind in ("BIGINT", "TIMESTAMP") and None not in values:
+        return np.array(values, np.int64)
     texts = np.empty(len(values), object)
     texts[:] = [v if v is None or isinstance(v, str) else str(v) for v in values]
     return texts

@@ -24,14 +24,14 @@ LOGITS = arrays(np.float32, 10, elements=st.floats(-30, 30, width=32))
 
 @pytest.mark.parametrize("prompt", ["a", "head", "a bad cabbage faded"])
 @pytest.mark.parametrize("length", [1, CONTEXT, 5 * CONTEXT])
-def test_the_likeliest_text_is_that_of_the_model_asked_anew_for_every_character(
-    prompt: str, length: int
+@pytest.mark.parametrize("temperature", [0, 4])
+def test_a_text_is_that_of_the_model_asked_anew_for_every_character(
+    prompt: str, length: int, temperature: float
 ) -> None:
     model = small_model(seed=1)
+    request = Request(prompt=prompt, length=length, temperature=temperature)
 
-    text = write(model, VOCABULARY, Request(prompt=prompt, length=length, temperature=0))
-
-    assert text == slowly(model, prompt, length)
+    assert write(model, VOCABULARY, request) == slowly(model, request)
 
 
 def test_a_cache_gives_the_logits_of_reading_everything_at_once() -> None:
@@ -134,14 +134,17 @@ def small_model(*, seed: int) -> Transformer:
     return model.eval()
 
 
-def slowly(model: Transformer, prompt: str, length: int) -> str:
-    """Greedy writing by one whole forward pass a character, without caches."""
-    codes = [VOCABULARY.characters.index(c) + 1 for c in prompt]
+def slowly(model: Transformer, request: Request) -> str:
+    """What is to be written, by one whole forward pass a character, without caches."""
+    codes = [VOCABULARY.characters.index(c) + 1 for c in request.prompt]
+    generator = Generator(request.seed)
     start = max(0, len(codes) - CONTEXT)
-    for written in range(length):
+    for written in range(request.length):
         if written and len(codes) - start > CONTEXT:
             start = len(codes) - CONTEXT // 2
         with no_grad():
             logits = model(Tensor(np.array([codes[start:]]))).numpy()[0, -1]
-        codes.append(1 + int(logits[1:].argmax()))
-    return "".join(VOCABULARY.characters[code - 1] for code in codes[-length:])
+        is_greedy = request.temperature == 0
+        greedy = 1 + int(logits[1:].argmax())
+        codes.append(greedy if is_greedy else drawn(logits, request, generator))
+    return "".join(VOCABULARY.characters[code - 1] for code in codes[-request.length :])
