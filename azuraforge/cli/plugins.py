@@ -94,6 +94,7 @@ def details(info: PluginInfo) -> str:
             field.path,
             "required" if field.required else str(field.default),
             field.allowed,
+            "live" if field.live else "",
             field.description,
         ]
         for field in info.fields
@@ -102,7 +103,7 @@ def details(info: PluginInfo) -> str:
         [
             f"{info.name} {info.version}: {info.summary}",
             "",
-            table(["setting", "default", "allowed", "what it is"], rows),
+            table(["setting", "default", "allowed", "while on", "what it is"], rows),
         ]
     )
 

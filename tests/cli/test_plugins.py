@@ -40,6 +40,8 @@ def test_a_plugin_is_shown_with_its_settings(capsys: pytest.CaptureFixture[str])
     assert "a whole number >= 1 and <= 64" in lines["width"]
     assert "one of round, square" in lines["shape"]
     assert "0.001" in lines["optim.lr"]
+    assert "live" in lines["optim.lr"].split()
+    assert "live" not in lines["training.batch_size"].split()
 
 
 @pytest.mark.usefixtures("broken")
