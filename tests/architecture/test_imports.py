@@ -89,7 +89,10 @@ LAYERS = [
         )
         for plugin in PLUGINS
     ),
-    Layer("azuraforge.chaos", modules_load=f"azuraforge.actors {ACTORS}"),
+    Layer(
+        "azuraforge.chaos",
+        modules_load=f"azuraforge.actors {ACTORS} azuraforge.client httpx",  # it reads over HTTP
+    ),
     Layer("azuraforge.cli", modules_load=f"azuraforge.actors {ACTORS}"),
 ]
 
