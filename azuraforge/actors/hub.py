@@ -59,6 +59,13 @@ class Hub:
         with self._lock:
             self._used(run).report(telemetry)
 
+    def forget(self) -> None:
+        """Know nothing any more: something may have been missed. Readers look at the store."""
+        with self._lock:
+            for known in self._runs.values():
+                known.wake()
+            self._runs.clear()
+
     async def poll(
         self,
         run: str,
@@ -124,12 +131,12 @@ class _Run:
                 self.entries.clear()  # overtaken on its way: what is before it is in the store
             if entry.seq > last:
                 self.entries.append(entry)
-        self._wake()
+        self.wake()
 
     def report(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
         self.telemetries += 1
-        self._wake()
+        self.wake()
 
     def after(self, run: str, after: int, limit: int, telemetries: int) -> News:
         """What a reader has not been told yet."""
@@ -152,7 +159,8 @@ class _Run:
             return None
         return Gap(run=run, first=after + 1, last=self.entries[0].seq - 1)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """End the wait of those who wait."""
         for waiter in self.waiters:
             if waiter.set_running_or_notify_cancel():
                 waiter.set_result(None)

@@ -1,7 +1,7 @@
 """The runtime on Ray; the only importer of it.
 
 One Registry actor per home (sync and single-threaded: only those keep the order of calls), one hub
-for its readers (asynchronous: each waits there without holding anybody up), one Trainer actor per
+(asynchronous: what is told waits there for the processes that have readers), one Trainer actor per
 run, one Predictor actor per model version. The store is read by the process that wants to know.
 Where no cluster is given, one is started on this machine: with token authentication, no dashboard,
 a bounded object store.
@@ -14,6 +14,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from azuraforge.actors.door import READS, Door
 NAMESPACE = "azuraforge"
 OBJECT_STORE_BYTES = 300 * 1024 * 1024  # models and data travel as blobs, not as Ray objects
 PROBE_S = 5.0
-MOST_READERS = 10_000  # that wait at the hub at a time
+MOST_COPIES = 10_000  # of the hub's log, each for all readers of a process
 RETRIES = 3  # of calls that may safely be made twice, while a lost actor is started anew
 IDEMPOTENT = READS | frozenset(
     """
@@ -55,11 +56,13 @@ from ray.exceptions import (  # noqa: E402
     WorkerCrashedError,
 )
 
+from azuraforge.actors.grouping import GroupingRegistry  # noqa: E402
 from azuraforge.actors.handles import PredictorHandle, RegistryHandle  # noqa: E402
 from azuraforge.actors.hub import Hub  # noqa: E402
 from azuraforge.actors.keeper import TrainerLostError  # noqa: E402
 from azuraforge.actors.predictor import PredictorOnDemand  # noqa: E402
 from azuraforge.actors.registry import Registry  # noqa: E402
+from azuraforge.actors.relay import Copied, Copy, Log, Telling  # noqa: E402
 from azuraforge.actors.runtime import Runtime  # noqa: E402
 from azuraforge.actors.supervisor import Start  # noqa: E402
 from azuraforge.actors.training import train_here  # noqa: E402
@@ -87,11 +90,13 @@ class OnRay(Runtime):
         self._home = home
         self._trainers: dict[str, Any] = {}
         self._owns_cluster = _join_or_start(home)
-        self._hub = _detached(Hub, home, max_concurrency=MOST_READERS).remote()
-        self._registry = _detached(Registry, home).remote(home, hub=_Push(self._hub))
+        self._hub = _detached(_LogActor, "hub", home, max_concurrency=MOST_COPIES).remote()
+        self._registry = _detached(_RegistryActor, "registry", home).remote(home, self._hub)
         self._reader = Worker("azuraforge-reader")
         reader = Awaitable(self._store, self._reader)
-        door = Door(Remote(self._registry), reader, Remote(self._hub))
+        self._asking = _Asking(self._hub)
+        self._copy = Copy(self._asking, Hub())
+        door = Door(Remote(self._registry), reader, self._copy)
         self.registry = cast(RegistryHandle, door)
         super().__init__(BlockingRemote(self._registry), adopts=adopts)
 
@@ -127,6 +132,7 @@ class OnRay(Runtime):
         return cast(PredictorHandle, Remote(predictor.remote(version, open_blobs(self._home))))
 
     def shut_down(self) -> None:
+        self._copy.close(self._asking.wake)
         self._reader.close()
         self._store.close()
         if self._owns_cluster:
@@ -165,17 +171,72 @@ class BlockingRemote:
         return call
 
 
+class _LogActor(Log):
+    """The hub between processes: started anew, it is another log."""
+
+    def __init__(self) -> None:
+        super().__init__(first=time.time_ns())
+
+
+class _Asking:
+    """Waits for what the hub has behind a place, unless it is woken."""
+
+    def __init__(self, hub: Any) -> None:
+        self._hub = hub
+        self._asked: Any = None
+
+    def __call__(self, place: int | None) -> Copied:
+        self._asked = self._hub.after.remote(place)
+        try:
+            copied: Copied = ray.get(self._asked)
+        except RayError as error:
+            raise ServiceError(f"the hub does not answer: {_reason(error)}") from error
+        return copied
+
+    def wake(self) -> None:
+        """End the wait with an error."""
+        if self._asked is not None:
+            ray.cancel(self._asked)
+
+
 class _Push:
     """The hub as the Registry's actor sees it: it is told, and not waited for."""
 
     def __init__(self, hub: Any) -> None:
         self._hub = hub
+        self._telemetry: dict[str, Telemetry] = {}
 
     def publish(self, entries: Mapping[str, Sequence[JournalEntry]]) -> None:
-        self._hub.publish.remote(entries)
+        """Tell entries, and the telemetry that waits."""
+        told = {run: list(new) for run, new in entries.items()}
+        telling = Telling(entries=told, telemetry=self._telemetry)
+        self._telemetry = {}
+        self._hub.tell.remote(telling.encoded())
 
     def report(self, run: str, telemetry: Telemetry) -> None:
-        self._hub.report.remote(run, telemetry)
+        """Tell a run's telemetry soon."""
+        self._telemetry[run] = telemetry
+
+    def flush(self) -> None:
+        """Tell the telemetry that waits."""
+        if self._telemetry:
+            self.publish({})
+
+
+class _RegistryActor(GroupingRegistry):
+    """Commits what was appended while it was busy: by a call to itself, behind those that wait."""
+
+    def __init__(self, home: Path, hub: Any) -> None:
+        self._push = _Push(hub)
+        super().__init__(home, schedule=self._commit_soon, hub=self._push)
+
+    def commit(self) -> None:
+        """Make durable what was taken, and tell of it."""
+        super().commit()
+        self._push.flush()
+
+    def _commit_soon(self) -> None:
+        ray.get_runtime_context().current_actor.commit.remote()
 
 
 class _TrainerActor:
@@ -185,9 +246,9 @@ class _TrainerActor:
         train_here(BlockingRemote(registry), open_blobs(home), run, **terms)
 
 
-def _detached(kind: type, home: Path, **more: Any) -> Any:
+def _detached(kind: type, name: str, home: Path, **more: Any) -> Any:
     """An actor of this kind, one per home, which outlives whoever started it."""
-    name = f"{kind.__name__.lower()}-{hashlib.sha256(str(home).encode()).hexdigest()[:16]}"
+    name = f"{name}-{hashlib.sha256(str(home).encode()).hexdigest()[:16]}"
     return ray.remote(kind).options(
         name=name,
         namespace=NAMESPACE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, Queue
 
@@ -78,6 +79,7 @@ class _Flusher:
         self._gauges = gauges
         self._wait = wait
         self._next_seq = 1
+        self._unsure: deque[tuple[int, Event]] = deque()  # sent, and not known to be durable
         self.waiting: Queue[tuple[int, Event]] = Queue(MOST_WAITING)
         self.done = threading.Event()
         self.error: Exception | None = None
@@ -88,7 +90,7 @@ class _Flusher:
             while not self.done.wait(INTERVAL_S):
                 rounds += 1
                 gathered = self._gathered()
-                if gathered or rounds % BEAT == 0:
+                if gathered or self._unsure or rounds % BEAT == 0:
                     self._flush(gathered)
                 if rounds % BEAT == 0:
                     self._tell_pace()
@@ -96,16 +98,22 @@ class _Flusher:
             self._flush(gathered[:-1])
             self._tell_pace()  # before the last event, so that nobody who follows misses it
             self._flush(gathered[-1:])
+            while self._unsure:
+                self._wait(INTERVAL_S)
+                self._flush([])
         except Exception as error:  # noqa: BLE001  (handed to the thread that trains, which raises it)
             self.error = error
             self._gathered()  # a Trainer that waits for room goes on, and sees the error
             self._trainer.stop("its journal cannot be written")  # one that is paused, too
 
     def _flush(self, gathered: list[tuple[int, Event]]) -> None:
-        """Append these; with none it only asks what is asked for, in a step that takes long."""
-        first_seq = gathered[0][0] if gathered else self._next_seq
-        ack = self._appended(first_seq, [event for _, event in gathered])
-        self._next_seq = first_seq + len(gathered)
+        """Append these, and again what may not be durable; with none it asks what is asked for."""
+        self._unsure.extend(gathered)
+        first_seq = self._unsure[0][0] if self._unsure else self._next_seq
+        ack = self._appended(first_seq, [event for _, event in self._unsure])
+        self._next_seq = first_seq + len(self._unsure)
+        while self._unsure and self._unsure[0][0] <= ack.durable_seq:
+            self._unsure.popleft()
         for request in ack.requests:
             self._trainer.ask(request)
 

@@ -76,11 +76,13 @@ class Metronome:
 class Source:
     """A process that publishes as a Trainer does."""
 
+    def is_ready(self) -> bool:
+        """Whether all is imported: that is no part of what is measured."""
+        return _blocking(None) is not None
+
     def tell(self, registry: Any, run: str, count: int, interval_s: float) -> list[float]:
         """Publish so many steps; when each was given, by a clock that all processes share."""
-        from azuraforge.actors.on_ray import BlockingRemote  # here: only this row needs Ray
-
-        blocking = BlockingRemote(registry)
+        blocking = _blocking(registry)
         number = blocking.begin_attempt(run, "benchmark").number
         metronome: Any = Metronome(count, interval_s)
 
@@ -93,6 +95,12 @@ class Source:
         return given_at
 
 
+def _blocking(registry: Any) -> Any:
+    from azuraforge.actors.on_ray import BlockingRemote  # here: only this row needs Ray
+
+    return BlockingRemote(registry)
+
+
 def latency(runs: int = 20, rate_hz: float = 50.0, seconds: float = 12.0) -> list[Figure]:
     """From a step in its process to a reader in ours, on Ray, of all runs at once."""
     import ray  # here: only this row needs Ray
@@ -103,6 +111,7 @@ def latency(runs: int = 20, rate_hz: float = 50.0, seconds: float = 12.0) -> lis
             records = [asyncio.run(handles.registry.create_run(SPEC)).id for _ in range(runs)]
             registry = handles._registry  # type: ignore[attr-defined]
             sources = [ray.remote(Source).options(num_cpus=0).remote() for _ in records]
+            assert all(ray.get([source.is_ready.remote() for source in sources]))
             count, interval_s = int(seconds * rate_hz), 1 / rate_hz
             told = [
                 source.tell.remote(registry, run, count, interval_s)
