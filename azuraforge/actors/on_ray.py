@@ -27,7 +27,7 @@ NAMESPACE = "azuraforge"
 OBJECT_STORE_BYTES = 300 * 1024 * 1024  # models and data travel as blobs, not as Ray objects
 PROBE_S = 5.0
 MOST_COPIES = 10_000  # of the hub's log, each for all readers of a process
-RETRIES = 3  # of calls that may safely be made twice, while a lost actor is started anew
+RETRIES = 10  # of calls that may safely be made twice, while a lost actor is started anew
 IDEMPOTENT = READS | frozenset(
     """
     append append_many report expire lose accept_differences log_metrics tag untag poll predict

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azuraforge.actors.grouping import GroupingRegistry
@@ -156,6 +156,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
+@settings(max_examples=25)  # each opens a database, some of them often
 @given(deeds=st.lists(st.sampled_from(["make", "send", "commit", "restart"]), max_size=40))
 def test_whoever_sends_what_is_not_durable_again_loses_nothing(
     home: Path, deeds: list[str]
