@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from azuraforge_text import plugin
 from azuraforge_text.config import TextConfig
+from azuraforge_text.corpus import UNKNOWN
 from azuraforge_text.sources import coriolanus
 
 from azuraforge.engine import Generator
@@ -78,6 +79,27 @@ def test_a_file_is_read_as_well_as_a_text_by_name(tmp_path: Path) -> None:
     assert by_path.state == by_name.state
     for a, b in zip(by_path.test.arrays, by_name.test.arrays, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_characters_of_later_parts_alone_are_one_unknown_and_in_no_example(
+    tmp_path: Path,
+) -> None:
+    text = coriolanus()
+    end = len(text) - round(0.1 * len(text))
+    path = tmp_path / "play.txt"
+    path.write_text(text[:end] + text[end:].replace("e", "é").replace("!", "¡"), "utf-8")
+    config = configure(TextConfig, {**SMALL, "data.path": str(path)})
+
+    task = plugin.build(config, Generator(0))
+
+    assert not set("é¡") & set(task.state["characters"])
+    x = task.test.arrays[0]
+    assert np.mean(x == UNKNOWN) == pytest.approx(
+        text[end:].count("e") / (len(text) - end), rel=0.1
+    )
+    assert (task.train.arrays[0] != UNKNOWN).all()
+    examples = plugin.examples(config, Generator(0), 5)
+    assert not any(set("é¡") & set(e.input["prompt"] + e.truth) for e in examples)
 
 
 def test_examples_are_pieces_of_the_test_part_and_what_follows_there() -> None:
