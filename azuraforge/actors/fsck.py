@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from azuraforge.actors.fsck_runs import RESTORE, Damage, RunsSeen, models_damage, runs_damage
+from azuraforge.actors.fsck_runs import (
+    RESTORE,
+    Damage,
+    RunsSeen,
+    artifacts_seen,
+    models_damage,
+    runs_damage,
+)
 from azuraforge.errors import DataError, HomeError, NotFoundError
 from azuraforge.store import raw
 from azuraforge.store.blobs import BlobEntry, BlobStore
 from azuraforge.store.database import FILE, Database
-from azuraforge.store.raw import has_whole_pages
+from azuraforge.store.raw import UNREADABLE, has_whole_pages
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -79,8 +86,12 @@ def _database_damage(home: Path, seen: RunsSeen) -> Iterator[Damage]:
             seen.was_opened = True
             yield from runs_damage(db, seen)
             yield from models_damage(db, seen)
+            artifacts_seen(db, seen)
     except HomeError as error:  # SQLite gives up where its pages are torn
         yield Damage(place=str(path), what=str(error), remedy=RESTORE)
+    except UNREADABLE as error:
+        what = f"it holds what was never written ({type(error).__name__}: {error})"
+        yield Damage(place=str(path), what=what, remedy=RESTORE)
 
 
 def _page_damage(db: Connection) -> Iterator[Damage]:

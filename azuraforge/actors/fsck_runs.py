@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from azuraforge.actors.folding import folded
+from azuraforge.actors.fsck_series import Series
 from azuraforge.schema.events import CheckpointSaved, Event, Intervened, RunFinished
 from azuraforge.schema.records import ModelVersion, RunRecord
 from azuraforge.store import raw
@@ -60,13 +61,23 @@ def runs_damage(db: Connection, seen: RunsSeen) -> Iterator[Damage]:
             what = f"its record cannot be read ({error})"
             yield Damage(place=f"run {name}", what=what, remedy=RESTORE)
             record = None
-        journal = _Journal(name, record)
+        series = Series(db, number)
+        journal = _Journal(name, record, series)
         yield from journal.damage(db, number)
+        if journal.is_whole and not series.fits():
+            what = "its metric rows are not what its journal says"
+            yield Damage(place=f"run {name}", what=what, remedy=RESTORE)
         yield from _checkpoint_damage(db, number, journal, seen)
         yield from _request_damage(db, number, journal)
         seen.events += journal.count
         if journal.weights is not None:
             seen.weights[number] = journal.weights
+
+
+def artifacts_seen(db: Connection, seen: RunsSeen) -> None:
+    """Note which blobs are artifacts."""
+    for blob, run, name in raw.all_artifacts(db):
+        seen.references.append((blob, f"artifact {name!r} of run {run}"))
 
 
 def models_damage(db: Connection, seen: RunsSeen) -> Iterator[Damage]:
@@ -88,15 +99,16 @@ def models_damage(db: Connection, seen: RunsSeen) -> Iterator[Damage]:
 class _Journal:
     """One run's events, chained and folded anew."""
 
-    def __init__(self, run: str, record: RunRecord | None) -> None:
+    def __init__(self, run: str, record: RunRecord | None, series: Series) -> None:
         self.run = run
+        self._series = series
         self.count = 0
         self.saved: dict[int, CheckpointSaved] = {}
         self.done: dict[int, int] = {}  # requests, and the events that say so
         self.weights: str | None = None
         self._record = record
         self._chain = NO_CHAIN
-        self._is_whole = True  # every event so far could be read
+        self.is_whole = True  # every event so far could be read
 
     def damage(self, db: Connection, number: int) -> Iterator[Damage]:
         """All of it, but no more than a few sentences."""
@@ -116,12 +128,12 @@ class _Journal:
             yield from problems
             if event is not None and fold is not None:
                 fold = structs.replace(folded(fold, event, row.recorded_at), chain=row.chain.hex())
-        if self._is_whole and fold is not None and self._record is not None:
+        if self.is_whole and fold is not None and self._record is not None:
             yield from self._unlike(self._record, fold)
 
     def _gap(self, seq: int) -> Iterator[Damage]:
         if seq != self.count + 1:
-            self._is_whole = False
+            self.is_whole = False
             what = f"events {self.count + 1} to {seq - 1} are missing"
             yield Damage(place=f"run {self.run}", what=what, remedy=RESTORE)
         self.count = seq
@@ -138,9 +150,10 @@ class _Journal:
         try:
             event: Event = _event.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            self._is_whole = False
+            self.is_whole = False
             what = f"it cannot be read ({error})"
             return None, [*found, Damage(place=place, what=what, remedy=RESTORE)]
+        self._series.take(row.seq, event)
         match event:
             case CheckpointSaved():
                 self.saved[row.seq] = event

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, LargeBinary, cast, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from azuraforge.store.tables import checkpoints, events, model_versions, requests, runs
+from azuraforge.store.metrics import JOURNAL
+from azuraforge.store.tables import (
+    artifacts,
+    checkpoints,
+    events,
+    metric_batches,
+    model_versions,
+    requests,
+    runs,
+)
 
 MAGIC = b"SQLite format 3\0"
+# What reading may raise where a changed byte is that of a type, or of a name.
+UNREADABLE = (TypeError, ValueError, SQLAlchemyError, sqlite3.Error)
 
 
 class RawRun(NamedTuple):
@@ -47,6 +60,13 @@ class RawVersion(NamedTuple):
     version: int
     run: int
     record: bytes
+
+
+class RawBatch(NamedTuple):
+    """A batch of metric rows."""
+
+    number: int
+    rows: bytes
 
 
 def has_whole_pages(path: Path) -> bool:
@@ -108,6 +128,20 @@ def all_versions(db: Connection) -> list[RawVersion]:
     c = model_versions.c
     query = select(c.name, c.version, c.run, _bytes(db, c.record)).order_by(c.name, c.version)
     return [RawVersion(*row) for row in db.execute(query)]
+
+
+def all_artifacts(db: Connection) -> list[tuple[str, str, str]]:
+    """Every artifact: the blob, the run's id, the artifact's name."""
+    query = select(artifacts.c.sha256, runs.c.id, artifacts.c.name).join_from(artifacts, runs)
+    return [(sha256, run, name) for sha256, run, name in db.execute(query)]
+
+
+def series_of(db: Connection, run: int) -> Iterator[RawBatch]:
+    """The run's batches of metric rows that come from its journal, each with its number."""
+    c = metric_batches.c
+    query = select(c.number, c.rows).where(c.run == run, c.source == JOURNAL).order_by(c.number)
+    for row in db.execute(query.execution_options(yield_per=100)):
+        yield RawBatch(*row)
 
 
 def _bytes(db: Connection, column: Column[str]) -> Any:
