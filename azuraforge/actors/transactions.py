@@ -67,12 +67,12 @@ class Transactions:
     @contextmanager
     def _writing(self, *, durable: bool = True) -> Iterator[Transaction]:
         """A transaction; once it is durable, the hub is told."""
-        with self._database.write(durable=durable) as db:
-            transaction = Transaction(db, self._clock(), self._names)
-            try:
+        try:
+            with self._database.write(durable=durable) as db:
+                transaction = Transaction(db, self._clock(), self._names)
                 yield transaction
-            except BaseException:
-                self._names.forget()
-                raise
+        except BaseException:  # a commit that failed, too: its names have no numbers
+            self._names.forget()
+            raise
         if transaction.told:
             self._hub.publish(transaction.told)

@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from azuraforge.actors.registry import Registry
 from azuraforge.errors import ConfigError, FencedError, NotFoundError, RefusedError
@@ -234,3 +235,22 @@ def test_a_name_of_a_transaction_that_failed_is_numbered_anew(registry, run):
     registry.log_metrics(run, [MetricRow(name="lost", step=1, value=2)], number=2)
 
     assert values(registry, run) == {"lost": [(1, 2.0)], "other": [(1, 1.0)]}
+
+
+def test_a_name_whose_commit_failed_does_not_take_the_number_of_another(registry, run, tmp_path):
+    def fail(connection):
+        raise OSError("the disk is gone")
+
+    event.listen(registry._database._writer, "commit", fail)
+    with pytest.raises(OSError, match="the disk is gone"):
+        registry.append(run, 2, [step(1, metrics={"mine": 1.0})])
+    event.remove(registry._database._writer, "commit", fail)
+    other = Registry(tmp_path)
+    theirs = other.create_run(SPEC).id
+    other.append(theirs, 1, [STARTED, step(1, metrics={"theirs": 2.0})])
+    other.close()
+
+    registry.append(run, 2, [step(1, metrics={"mine": 1.0})])
+
+    assert [one.values for one in registry.metrics(run, ["step/mine"])] == [[1.0]]
+    assert registry.metrics(run, ["step/theirs"]) == []
