@@ -12,7 +12,11 @@ from azuraforge.store.home import home as home_folder
 
 
 def connect(
-    runtime: RuntimeName | None = None, *, home: Path | None = None, adopts: bool = False
+    runtime: RuntimeName | None = None,
+    *,
+    home: Path | None = None,
+    database: str | None = None,
+    adopts: bool = False,
 ) -> Handles:
     """Handles of the runtime asked for; of Ray where it is installed, else of this process.
 
@@ -25,8 +29,9 @@ def connect(
 
     In a notebook, without the `with`: `handles = azuraforge.connect()`, then `await` its methods;
     what is not closed is closed at exit, after the present step. Starting Ray takes some seconds.
-    `home` is where runs and models are kept: $AZURAFORGE_HOME, else ~/.azuraforge. Whoever `adopts`
-    takes up every run of the home whose Trainer or whose runtime has died.
+    `home` is where runs and models are kept: $AZURAFORGE_HOME, else ~/.azuraforge. `database` is
+    the URL of a PostgreSQL that keeps all but the blobs: $AZURAFORGE_DATABASE, else SQLite there.
+    Whoever `adopts` takes up every run of the home whose Trainer or whose runtime has died.
 
     Raises: ConfigError for Ray where it is not installed; HomeError; ServiceError if Ray does not
             start.
@@ -39,7 +44,7 @@ def connect(
     if runtime == "local" or not has_ray:
         from azuraforge.actors.local import Local  # here: a runtime loads only what it needs
 
-        return Local(folder, adopts=adopts)
+        return Local(folder, database=database, adopts=adopts)
     from azuraforge.actors.on_ray import OnRay  # here: importing Ray takes half a second
 
-    return OnRay(folder, adopts=adopts)
+    return OnRay(folder, database=database, adopts=adopts)

@@ -21,8 +21,9 @@ from azuraforge.actors.fsck_runs import (
 from azuraforge.errors import DataError, HomeError, NotFoundError
 from azuraforge.store import raw
 from azuraforge.store.blobs import BlobEntry, BlobStore
-from azuraforge.store.database import FILE, Database
+from azuraforge.store.open import database_url, open_database
 from azuraforge.store.raw import UNREADABLE, has_whole_pages
+from azuraforge.store.sqlite import FILE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -74,14 +75,16 @@ def fsck(home: Path, blobs: BlobStore) -> Health:
 
 def _database_damage(home: Path, seen: RunsSeen) -> Iterator[Damage]:
     path = home / FILE
-    if not path.exists():
-        return  # a new home
-    if not has_whole_pages(path):
-        what = f"it is cut short or no database: {path.stat().st_size:,} bytes are no whole pages"
-        yield Damage(place=str(path), what=what, remedy=RESTORE)
-        return
+    if database_url() is None:
+        if not path.exists():
+            return  # a new home
+        if not has_whole_pages(path):
+            cut = f"{path.stat().st_size:,} bytes are no whole pages"
+            what = f"it is cut short or no database: {cut}"
+            yield Damage(place=str(path), what=what, remedy=RESTORE)
+            return
     try:
-        with closing(Database(home)) as database, database.read() as db:
+        with closing(open_database(home)) as database, database.read() as db:
             yield from _page_damage(db)
             seen.was_opened = True
             yield from runs_damage(db, seen)

@@ -28,10 +28,10 @@ class Local(Runtime):
 
     runtime = "local"
 
-    def __init__(self, home: Path, *, adopts: bool = False) -> None:
+    def __init__(self, home: Path, *, database: str | None = None, adopts: bool = False) -> None:
         self._blobs = open_blobs(home)
         hub = Hub()
-        self._core = Registry(home, hub=hub)
+        self._core = Registry(home, hub=hub, database=database)
         self._writer = Worker("azuraforge-registry")
         self._reader = Worker("azuraforge-reader")
         self._trainer = Worker("azuraforge-trainer")

@@ -71,6 +71,7 @@ from azuraforge.errors import DeviceError, ServiceError  # noqa: E402
 from azuraforge.schema.events import JournalEntry, Telemetry  # noqa: E402
 from azuraforge.schema.records import ModelVersion  # noqa: E402
 from azuraforge.store.blobs import open_blobs  # noqa: E402
+from azuraforge.store.open import database_url  # noqa: E402
 
 DEATHS = (RayActorError, WorkerCrashedError, OutOfMemoryError, NodeDiedError)
 
@@ -85,13 +86,14 @@ class OnRay(Runtime):
 
     runtime = "ray"
 
-    def __init__(self, home: Path, *, adopts: bool = False) -> None:
-        self._store = Registry(home)  # an unusable home is told here, before Ray takes its seconds
+    def __init__(self, home: Path, *, database: str | None = None, adopts: bool = False) -> None:
+        url = database_url(database)  # of this process: the actors' is that of the cluster
+        self._store = Registry(home, database=url)  # unusable: told here, before Ray takes seconds
         self._home = home
         self._trainers: dict[str, Any] = {}
         self._owns_cluster = _join_or_start(home)
         self._hub = _detached(_LogActor, "hub", home, max_concurrency=MOST_COPIES).remote()
-        self._registry = _detached(_RegistryActor, "registry", home).remote(home, self._hub)
+        self._registry = _detached(_RegistryActor, "registry", home).remote(home, self._hub, url)
         self._reader = Worker("azuraforge-reader")
         reader = Awaitable(self._store, self._reader)
         self._asking = _Asking(self._hub)
@@ -226,9 +228,9 @@ class _Push:
 class _RegistryActor(GroupingRegistry):
     """Commits what was appended while it was busy: by a call to itself, behind those that wait."""
 
-    def __init__(self, home: Path, hub: Any) -> None:
+    def __init__(self, home: Path, hub: Any, database: str | None) -> None:
         self._push = _Push(hub)
-        super().__init__(home, schedule=self._commit_soon, hub=self._push)
+        super().__init__(home, schedule=self._commit_soon, hub=self._push, database=database)
 
     def commit(self) -> None:
         """Make durable what was taken, and tell of it."""

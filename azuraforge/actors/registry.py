@@ -58,7 +58,8 @@ def new_run_id() -> str:
 class Registry(Attempts, Measurements, Shelf, Catalogue, Access, Adoption):
     """Runs, journals and models of a home folder; several processes may each hold one on it.
 
-    `hub` is told of every entry once it is durable, of other changes to a run, and of telemetry.
+    `database` is a URL, else $AZURAFORGE_DATABASE, else SQLite in the folder. `hub` is told of
+    every entry once it is durable, of other changes to a run, and of telemetry.
 
     Raises: HomeError, then and later, if the folder cannot be read or written.
     """
@@ -70,8 +71,9 @@ class Registry(Attempts, Measurements, Shelf, Catalogue, Access, Adoption):
         clock: Callable[[], float] = time.time,
         new_id: Callable[[], str] = new_run_id,
         hub: Listener | None = None,
+        database: str | None = None,
     ) -> None:
-        super().__init__(home, clock=clock, hub=hub)
+        super().__init__(home, clock=clock, hub=hub, database=database)
         self._new_id = new_id
 
     def create_run(

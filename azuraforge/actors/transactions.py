@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from azuraforge.actors.hub import Hub, Listener
 from azuraforge.schema.events import JournalEntry
 from azuraforge.store import audit, metrics
-from azuraforge.store.database import Database
 from azuraforge.store.metrics import MetricNames, Point
+from azuraforge.store.open import open_database
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -41,7 +41,7 @@ class Transaction:
 
 
 class Transactions:
-    """Transactions on the database of a home folder; the hub is told of what they wrote."""
+    """Transactions on the database of a home, or at a URL; the hub is told what they wrote."""
 
     def __init__(
         self,
@@ -49,8 +49,9 @@ class Transactions:
         *,
         clock: Callable[[], float] = time.time,
         hub: Listener | None = None,
+        database: str | None = None,
     ) -> None:
-        self._database = Database(home)
+        self._database = open_database(home, database)
         self._clock = clock
         self._hub = hub if hub is not None else Hub()
         self._names = MetricNames()

@@ -25,11 +25,11 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.store.database import Database
     from azuraforge.store.home import home
     from azuraforge.store.mlflow import export
+    from azuraforge.store.open import open_database
 
-    with closing(Database(home(arguments.home))) as database:
+    with closing(open_database(home(arguments.home))) as database:
         count = export(database, arguments.mlflow)
     print(f"{count} {'run' if count == 1 else 'runs'} in {arguments.mlflow}", file=sys.stderr)
     return 0

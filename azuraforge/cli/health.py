@@ -206,15 +206,16 @@ def home_folder(path: Path | None) -> Iterator[Check]:
 def database(folder: Path) -> Check:
     """Whether the home folder's database opens; an older one is brought up to date by that."""
     try:
-        from azuraforge.store.database import HEAD, Database
+        from azuraforge.store.database import HEAD
+        from azuraforge.store.open import database_url, open_database
     except ImportError as error:
         detail = f"cannot be opened: {error}"
         remedy = "pip install 'azuraforge[store]'"
         return Check(name="database", state="missing", detail=detail, remedy=remedy)
-    if not (folder / "registry.sqlite").exists():
+    if database_url() is None and not (folder / "registry.sqlite").exists():
         return Check(name="database", state="ok", detail="none yet; the first run makes it")
     try:
-        Database(folder).close()
+        open_database(folder).close()
     except AzuraForgeError as error:
         return Check(name="database", state="broken", detail=str(error))
     return Check(name="database", state="ok", detail=f"opens, version {HEAD}")

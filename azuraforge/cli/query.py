@@ -32,8 +32,8 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.store.database import Database
     from azuraforge.store.home import home
+    from azuraforge.store.open import open_database
     from azuraforge.store.query import ask
     from azuraforge.store.snapshots import Snapshots
 
@@ -42,7 +42,10 @@ def run(arguments: Namespace) -> int:
         return 0
     sql = sys.stdin.read() if arguments.sql == "-" else arguments.sql
     folder = home(arguments.home)
-    with closing(Database(folder)) as database, closing(Snapshots(folder, database)) as snapshots:
+    with (
+        closing(open_database(folder)) as database,
+        closing(Snapshots(folder, database)) as snapshots,
+    ):
         answer = ask(sql, snapshots.refresh())
     if arguments.json:
         _print_json(answer)

@@ -16,6 +16,7 @@ from azuraforge.schema.records import RunRecord, RunState
 from azuraforge.store.statement import Statement
 from azuraforge.store.tables import metadata, runs, tags
 
+NUL = "\0"  # PostgreSQL takes no text with one
 MOST_NAMED = 10  # ids in the message about an ambiguous one
 
 T = TypeVar("T")
@@ -78,7 +79,7 @@ def exists(db: Connection, run: str) -> bool:
 
 def called(db: Connection, run: str) -> StoredRun:
     """The run of exactly this id, without its telemetry. Raises: NotFoundError."""
-    rows = _called.rows(db, run=run)
+    rows = _called.rows(db, run=run) if NUL not in run else []
     if not rows:
         raise _unknown(run)
     number, text, state, heard_at, best_step = rows[0]
@@ -94,7 +95,8 @@ def beginning(db: Connection, prefix: str) -> StoredRun:
     """
     same = func.substr(runs.c.id, 1, len(prefix)) == prefix
     query = select(runs).where(same, runs.c.id >= prefix).order_by(runs.c.id)
-    rows = db.execute(query.limit(MOST_NAMED + 1)).all() if prefix else []
+    is_name = prefix and NUL not in prefix
+    rows = db.execute(query.limit(MOST_NAMED + 1)).all() if is_name else []
     if not rows:
         raise _unknown(prefix)
     if len(rows) > 1 and rows[0].id != prefix:

@@ -38,7 +38,7 @@ STOP = Request(number=1, command=Command(name="stop", reason="enough"))
 
 
 @pytest.fixture
-def registry(tmp_path, clock):
+def registry(any_database, tmp_path, clock):
     ids = (f"run-{number}" for number in count(1))
     registry = Registry(tmp_path, clock=clock, new_id=lambda: next(ids))
     yield registry
@@ -566,7 +566,8 @@ def test_after_a_kill_every_acknowledged_event_is_there_once_and_the_run_goes_on
     assert registry.run(run).last_seq == len(kept) + 1
 
 
-def test_a_disk_that_takes_no_more_is_told_and_nothing_half_written_is_kept(registry, tmp_path):
+def test_a_disk_that_takes_no_more_is_told_and_nothing_half_written_is_kept(tmp_path):
+    registry = Registry(tmp_path)
     run = registry.create_run(SPEC).id
     registry.append(run, 1, [started()])
     program = """
@@ -597,6 +598,7 @@ except HomeError as error:
     assert registry.run(run).last_seq == int(durable)
     assert len(registry.events(run, limit=100_000)) == int(durable)
     assert registry.append(run, int(durable) + 1, [step(int(durable))]).durable_seq > int(durable)
+    registry.close()
 
 
 def test_a_home_that_cannot_be_used_is_refused(tmp_path):

@@ -45,6 +45,9 @@ FINISHED = RunFinished(
 SET = Command(name="set", path="optim.lr", value=0.01)
 
 
+pytestmark = pytest.mark.usefixtures("any_database")
+
+
 @pytest.fixture
 def registry(tmp_path, clock):
     ids = (f"run-{number}" for number in count(1))

@@ -45,6 +45,9 @@ def finished(accuracy: float) -> RunFinished:
     )
 
 
+pytestmark = pytest.mark.usefixtures("any_database")
+
+
 @pytest.fixture
 def registry(tmp_path, clock):
     ids = (f"run-{number}" for number in count(1))

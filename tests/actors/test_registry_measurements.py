@@ -40,6 +40,9 @@ STARTED = RunStarted(
 )
 
 
+pytestmark = pytest.mark.usefixtures("any_database")
+
+
 @pytest.fixture
 def registry(tmp_path, clock):
     ids = (f"run-{number}" for number in count(1))

@@ -25,7 +25,7 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
 GUARDED = """
     numpy msgspec safetensors numba cupy ray litestar uvicorn httpx textual sqlalchemy alembic
-    sklearn torch pytest onnx
+    psycopg sklearn torch pytest onnx
     azuraforge.engine azuraforge.schema azuraforge.plugin azuraforge.store azuraforge.actors
     azuraforge.attributions azuraforge.interop azuraforge.client azuraforge.api azuraforge.cli
     azuraforge.chaos azuraforge_tui
@@ -55,7 +55,7 @@ class Layer:
 
 ACTORS = """
     azuraforge.engine azuraforge.schema azuraforge.plugin azuraforge.store
-    numpy msgspec safetensors numba sqlalchemy alembic
+    numpy msgspec safetensors numba sqlalchemy alembic psycopg
 """
 LAYERS = [
     Layer("azuraforge.errors"),
@@ -67,7 +67,7 @@ LAYERS = [
     Layer(
         "azuraforge.store",
         "msgspec azuraforge.schema",
-        modules_load="numpy safetensors sqlalchemy alembic",
+        modules_load="numpy safetensors sqlalchemy alembic psycopg",
         but=("azuraforge.store.migrations",),  # run by Alembic, not imported
     ),
     Layer("azuraforge.actors", modules_load=ACTORS, but=("azuraforge.actors.on_ray",)),
@@ -141,7 +141,7 @@ def test_of_the_actors_the_service_and_the_screens_load_the_handles_alone(layer)
     loaded = imported(layer, every_module=True, but=()).loaded
 
     actors = {name for name in loaded if name.startswith("azuraforge.actors.")}
-    assert actors <= {"azuraforge.actors.handles"}
+    assert actors <= {"azuraforge.actors.handles", "azuraforge.actors.catalogue_handle"}
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from azuraforge.cli import health
-from azuraforge.store.database import Database
+from azuraforge.store.sqlite import SQLite
 
 
 def test_a_package_that_is_installed_and_imports_is_ok() -> None:
@@ -71,7 +71,7 @@ def test_no_data_folder_at_all_is_nothing_broken() -> None:
 
 def test_a_new_home_has_no_database_and_an_opened_one_has(tmp_path: Path) -> None:
     _, before = health.home_folder(tmp_path)
-    Database(tmp_path).close()
+    SQLite(tmp_path).close()
     _, after = health.home_folder(tmp_path)
 
     assert before.detail.startswith("none yet")

@@ -18,8 +18,8 @@ from azuraforge.errors import ConfigError, HomeError
 from azuraforge.schema.events import RunFailed, StepFinished
 from azuraforge.schema.metrics import MetricRow
 from azuraforge.schema.specs import RunSpec
-from azuraforge.store.database import Database
 from azuraforge.store.mlflow import export, key
+from azuraforge.store.sqlite import SQLite
 from tests.conftest import Clock
 from tests.store.journals import whole_run
 
@@ -103,7 +103,7 @@ def test_a_place_that_cannot_be_written_is_named(registry: Registry, tmp_path: P
     (tmp_path / "file").write_text("in the way")
 
     with (
-        closing(Database(tmp_path)) as database,
+        closing(SQLite(tmp_path)) as database,
         pytest.raises(HomeError, match=r"file/out: cannot be written \(Not a directory\)"),
     ):
         export(database, tmp_path / "file" / "out")
@@ -134,5 +134,5 @@ def test_metrics_keep_every_bit(value: float, registry: Registry, tmp_path: Path
 
 def export_of(home: Path) -> int:
     """The number of runs exported to `out`."""
-    with closing(Database(home)) as database:
+    with closing(SQLite(home)) as database:
         return export(database, home / "out")

@@ -17,9 +17,9 @@ from azuraforge.errors import HomeError
 from azuraforge.schema.events import Event, StepFinished, Telemetry
 from azuraforge.schema.metrics import MetricRow
 from azuraforge.schema.specs import RunSpec
-from azuraforge.store.database import Database
 from azuraforge.store.query import ask
 from azuraforge.store.snapshots import BLOCK, SPARED_S, Snapshots
+from azuraforge.store.sqlite import SQLite
 from tests.conftest import Clock
 from tests.store.journals import whole_run
 
@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_be_written_is_named(registry: Registry, tmp_path: 
 
 def refreshed(home: Path, clock: Clock | None = None) -> dict[str, list[Path]]:
     with (
-        closing(Database(home)) as database,
+        closing(SQLite(home)) as database,
         closing(Snapshots(home, database, clock=clock or Clock())) as snapshots,
     ):
         return snapshots.refresh()

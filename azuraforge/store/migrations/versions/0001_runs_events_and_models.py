@@ -52,3 +52,8 @@ def upgrade() -> None:
             name="fk_aliases_model_versions",
         ),
     )
+
+
+def downgrade() -> None:
+    for table in ("aliases", "model_versions", "events", "runs"):
+        op.drop_table(table)

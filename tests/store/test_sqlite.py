@@ -16,7 +16,8 @@ from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from azuraforge.errors import HomeError
-from azuraforge.store.database import HEAD, MIGRATIONS, Database
+from azuraforge.store.database import HEAD, MIGRATIONS
+from azuraforge.store.sqlite import SQLite
 from azuraforge.store.tables import metadata, runs
 
 QUEUED = {"state": "queued", "experiment": "default"}
@@ -24,17 +25,17 @@ QUEUED = {"state": "queued", "experiment": "default"}
 
 @pytest.fixture
 def database(tmp_path):
-    database = Database(tmp_path)
+    database = SQLite(tmp_path)
     yield database
     database.close()
 
 
-def add_run(database: Database, name: str, record: str = "{}", *, durable: bool = True) -> None:
+def add_run(database: SQLite, name: str, record: str = "{}", *, durable: bool = True) -> None:
     with database.write(durable=durable) as db:
         db.execute(insert(runs).values(id=name, record=record, **QUEUED))
 
 
-def names(database: Database) -> list[str]:
+def names(database: SQLite) -> list[str]:
     with database.read() as db:
         return list(db.scalars(select(runs.c.id).order_by(runs.c.number)))
 
@@ -72,8 +73,8 @@ def test_opening_a_database_that_is_up_to_date_does_not_load_alembic(database, t
     program = """
 import sys
 from pathlib import Path
-from azuraforge.store.database import Database
-Database(Path(sys.argv[1])).close()
+from azuraforge.store.sqlite import SQLite
+SQLite(Path(sys.argv[1])).close()
 print("alembic" in sys.modules)
 """
 
@@ -121,14 +122,14 @@ def test_a_migration_that_fails_leaves_nothing_half_made(tmp_path):
     other.execute("CREATE TABLE aliases (x INTEGER)")  # the last one that 0001 makes
 
     with pytest.raises(OperationalError, match="aliases already exists"):
-        Database(tmp_path)
+        SQLite(tmp_path)
 
     assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("aliases",)]
     other.close()
 
 
 def test_a_reader_neither_waits_for_a_writer_nor_sees_half_of_it(database, tmp_path):
-    reader = Database(tmp_path)
+    reader = SQLite(tmp_path)
     add_run(database, "a")
 
     with database.write() as db:
@@ -142,11 +143,11 @@ def test_a_reader_neither_waits_for_a_writer_nor_sees_half_of_it(database, tmp_p
 
 def test_opening_a_database_does_not_wait_for_a_writer(database, tmp_path):
     with database.write():
-        Database(tmp_path, timeout_s=0).close()
+        SQLite(tmp_path, timeout_s=0).close()
 
 
 def test_a_writer_waits_for_another_one_and_then_goes_on(database, tmp_path):
-    other = Database(tmp_path)
+    other = SQLite(tmp_path)
     waiting = threading.Thread(target=add_run, args=(other, "second"))
 
     with database.write() as db:
@@ -159,7 +160,7 @@ def test_a_writer_waits_for_another_one_and_then_goes_on(database, tmp_path):
 
 
 def test_a_writer_that_waits_too_long_is_told_why(database, tmp_path):
-    impatient = Database(tmp_path, timeout_s=0.01)
+    impatient = SQLite(tmp_path, timeout_s=0.01)
 
     with database.write(), pytest.raises(HomeError, match="another process has been writing for"):
         add_run(impatient, "a")
@@ -174,8 +175,8 @@ def test_a_lock_whose_holder_was_killed_is_free(tmp_path, database):
 import os, signal, sys
 from pathlib import Path
 from sqlalchemy import text
-from azuraforge.store.database import Database
-with Database(Path(sys.argv[1])).write() as db:
+from azuraforge.store.sqlite import SQLite
+with SQLite(Path(sys.argv[1])).write() as db:
     columns = "(id, record, state, experiment)"
     db.execute(text(f"INSERT INTO runs {columns} VALUES ('half', '{{}}', '', '')"))
     os.kill(os.getpid(), signal.SIGKILL)
@@ -192,9 +193,9 @@ def test_many_processes_may_open_a_new_home_at_once(tmp_path):
     program = """
 import sys
 from pathlib import Path
-from azuraforge.store.database import Database
+from azuraforge.store.sqlite import SQLite
 sys.stdin.read()  # until all are there
-Database(Path(sys.argv[1])).close()
+SQLite(Path(sys.argv[1])).close()
 """
     command = [sys.executable, "-c", program, str(tmp_path)]
 
@@ -206,13 +207,13 @@ Database(Path(sys.argv[1])).close()
 
 
 def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path):
-    Database(tmp_path).close()
+    SQLite(tmp_path).close()
     file = sqlite3.connect(tmp_path / "registry.sqlite")
     file.execute("UPDATE alembic_version SET version_num = '9999'")
     file.commit()
 
     with pytest.raises(HomeError, match=r"newer AzuraForge.*update AzuraForge"):
-        Database(tmp_path)
+        SQLite(tmp_path)
 
     assert file.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
     file.close()
@@ -222,14 +223,14 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
     (tmp_path / "registry.sqlite").write_text("dear diary " * 1000)
 
     with pytest.raises(HomeError, match=r"registry\.sqlite: it is not a database"):
-        Database(tmp_path)
+        SQLite(tmp_path)
 
     assert (tmp_path / "registry.sqlite").read_text() == "dear diary " * 1000
 
 
 def test_a_file_that_is_spoilt_while_it_is_open_is_refused(tmp_path):
-    Database(tmp_path).close()
-    database = Database(tmp_path)
+    SQLite(tmp_path).close()
+    database = SQLite(tmp_path)
     (tmp_path / "registry.sqlite").write_text("dear diary " * 1000)
 
     with pytest.raises(HomeError, match=r"registry\.sqlite: it is not a database"):
@@ -242,19 +243,19 @@ def test_a_folder_in_the_place_of_the_database_is_refused(tmp_path):
     (tmp_path / "registry.sqlite").mkdir()
 
     with pytest.raises(HomeError, match=r"registry\.sqlite: it cannot be opened"):
-        Database(tmp_path)
+        SQLite(tmp_path)
 
 
 def test_a_home_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(HomeError, match="No such file or directory; set AZURAFORGE_HOME"):
-        Database(tmp_path / "nowhere")
+        SQLite(tmp_path / "nowhere")
 
 
 def test_a_home_whose_name_is_full_of_signs_works(tmp_path):
     folder = tmp_path / "50% of ünlike? #1 &c"
     folder.mkdir()
 
-    database = Database(folder)
+    database = SQLite(folder)
     add_run(database, "a")
 
     assert names(database) == ["a"]
@@ -263,11 +264,11 @@ def test_a_home_whose_name_is_full_of_signs_works(tmp_path):
 
 
 def test_a_disk_turned_read_only_is_refused(small_disk):
-    Database(small_disk).close()
+    SQLite(small_disk).close()
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
 
     with pytest.raises(HomeError, match=f"{small_disk}: Read-only file system"):
-        Database(small_disk)
+        SQLite(small_disk)
 
 
 def fill_up(file: Path) -> None:
@@ -277,7 +278,7 @@ def fill_up(file: Path) -> None:
 
 
 def test_a_full_disk_is_one_clear_sentence_and_passes_when_there_is_room(small_disk):
-    database = Database(small_disk)
+    database = SQLite(small_disk)
     add_run(database, "before")
     filler = small_disk / "filler"
     fill_up(filler)
@@ -299,8 +300,8 @@ import resource, sys
 from pathlib import Path
 from sqlalchemy import text
 from azuraforge.errors import HomeError
-from azuraforge.store.database import Database
-database = Database(Path(sys.argv[1]))
+from azuraforge.store.sqlite import SQLite
+database = SQLite(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:
     with database.write() as db:
@@ -311,7 +312,7 @@ except HomeError as error:
 """
 
     printed = subprocess.check_output([sys.executable, "-c", program, tmp_path], text=True)
-    database = Database(tmp_path)
+    database = SQLite(tmp_path)
 
     assert "the disk failed or has no room left" in printed
     assert names(database) == []
@@ -319,7 +320,7 @@ except HomeError as error:
 
 
 def test_the_home_holds_the_database_and_the_lock_alone_once_closed(tmp_path):
-    database = Database(tmp_path)
+    database = SQLite(tmp_path)
     add_run(database, "a")
 
     database.close()
