@@ -10,14 +10,14 @@ from msgspec import structs
 from azuraforge.actors.folding import folded
 from azuraforge.errors import DataError, NotFoundError
 from azuraforge.schema.events import CheckpointSaved, Event, JournalEntry, RunFinished, RunStarted
-from azuraforge.schema.records import ENDED, Checkpoint, RunRecord
+from azuraforge.schema.records import ENDED, Checkpoint, ForkPoint, RunRecord
 from azuraforge.schema.specs import ModelName
 from azuraforge.store.blobs import DiscardingBlobs, is_name
 from azuraforge.store.bundle import JOURNAL
 from azuraforge.store.bundle_file import BundleFile
 from azuraforge.store.journal import chained
 
-MOST_STEPS = 2**53  # JSON's numbers, and those of a database, are exact up to there
+MOST_STEPS = 2**31 - 1  # as far as columns of a database count
 
 _event = msgspec.json.Decoder(Event)
 
@@ -82,7 +82,7 @@ class Bundled:
             yield event
 
     def _folded(self, file: BundleFile) -> RunRecord:
-        told = file.manifest
+        told, parent = file.manifest, file.manifest.parent
         record = RunRecord(
             id=told.run,
             spec=told.spec,
@@ -90,7 +90,7 @@ class Bundled:
             created_at=told.created_at,
             experiment=told.experiment,
             tags=told.tags,
-            parent=told.parent,
+            parent=None if parent is None else ForkPoint(run=parent.run, step=parent.step),
             not_exact=told.not_exact,
             attempt=1,
         )
@@ -115,8 +115,8 @@ class Bundled:
 
 def _refuse_unsound(event: Event, place: str) -> None:
     """Refuse what an event's type lets through, and no Trainer writes."""
-    for name in ("step", "epoch"):
-        if not 0 <= getattr(event, name, 0) <= MOST_STEPS:
+    for name in ("step", "epoch", "request"):
+        if not 0 <= (getattr(event, name, 0) or 0) <= MOST_STEPS:
             raise DataError(f"{place}: {name} is {getattr(event, name)}")
     if isinstance(event, CheckpointSaved) and not is_name(event.sha256):
         raise DataError(f"{place}: {event.sha256!r:.80} is no name of a blob")

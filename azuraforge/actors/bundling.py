@@ -13,7 +13,7 @@ from azuraforge.schema.events import Event, RunFinished, RunStarted
 from azuraforge.schema.provenance import Provenance
 from azuraforge.schema.records import ENDED, RunRecord
 from azuraforge.store.blobs import BlobStore
-from azuraforge.store.bundle import Manifest, write_bundle
+from azuraforge.store.bundle import Manifest, Parent, write_bundle
 from azuraforge.store.journal import chained
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def bundle(registry: Registry, blobs: BlobStore, run: str, path: Path) -> Manife
     end = _event.decode(texts[-1])
     if isinstance(end, RunFinished):
         names.append(end.weights)
+    parent = record.parent
     manifest = Manifest(
         run=record.id,
         spec=record.spec,
@@ -50,7 +51,7 @@ def bundle(registry: Registry, blobs: BlobStore, run: str, path: Path) -> Manife
         ended_at=record.ended_at,
         experiment=record.experiment,
         tags=record.tags,
-        parent=record.parent,
+        parent=None if parent is None else Parent(run=parent.run, step=parent.step),
         not_exact=record.not_exact,
         provenance=_provenance(_event.decode(texts[0])),
         events=len(texts),

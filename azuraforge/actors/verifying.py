@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from azuraforge.actors.bundled import Bundled
 from azuraforge.actors.replay import OnStep, replay
+from azuraforge.errors import AzuraForgeError, DataError
 from azuraforge.schema.comparison import ReplayReport
 from azuraforge.schema.events import RunStarted
 
@@ -25,28 +26,30 @@ def verify(bundled: Bundled, steps: int, on_step: OnStep | None = None) -> Verif
     """Do the run's first steps again, and those behind its last checkpoint but at the end.
 
     Raises: what keeps the run from being done here: NotFoundError or RefusedError for its plugin,
-            DeviceError, ConfigError.
+            DeviceError, ConfigError; DataError where a checkpoint or the plugin breaks.
     """
-    record = bundled.record
-    replays = [
-        replay(
-            bundled,
-            bundled.blobs,
-            record.id,
-            from_step=start,
-            to_step=min(start + steps, record.step),
-            on_step=on_step,
-        )
-        for start in _starts(bundled, steps)
-    ]
     return Verification(
-        run=record.id,
-        events=record.last_seq,
-        chain=record.chain,
+        run=bundled.record.id,
+        events=bundled.record.last_seq,
+        chain=bundled.record.chain,
         files=bundled.files,
         size_bytes=bundled.size_bytes,
-        replays=replays,
+        replays=[_replayed(bundled, start, steps, on_step) for start in _starts(bundled, steps)],
     )
+
+
+def _replayed(bundled: Bundled, start: int, steps: int, on_step: OnStep | None) -> ReplayReport:
+    run = bundled.record
+    end = min(start + steps, run.step)
+    try:
+        return replay(bundled, bundled.blobs, run.id, from_step=start, to_step=end, on_step=on_step)
+    except AzuraForgeError:
+        raise
+    except Exception as error:  # what is in a stranger's checkpoint may break anything
+        raise DataError(
+            f"{bundled.path}: its run cannot be done again from step {start}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _starts(bundled: Bundled, steps: int) -> list[int]:

@@ -37,6 +37,13 @@ Name = Annotated[str, Meta(max_length=100)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
+class Parent(ForkPoint, frozen=True, kw_only=True):
+    """A ForkPoint that came from outside."""
+
+    run: RunId
+    step: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
 class Member(Struct, frozen=True, kw_only=True):
     """A file of a bundle."""
 
@@ -56,7 +63,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     ended_at: Moment | None
     experiment: Name
     tags: dict[Name, str]
-    parent: ForkPoint | None
+    parent: Parent | None
     not_exact: list[str]
     provenance: Provenance | None
     events: Count

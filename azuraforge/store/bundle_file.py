@@ -28,6 +28,7 @@ END_BYTES, END64_BYTES, LOCATOR_BYTES = 22, 56, 20
 MAX_BYTES = 4 << 30
 MOST_DIRECTORY_BYTES = 1 << 21  # some 13,000 members
 MOST_MANIFEST_BYTES = 1 << 24
+MOST_JOURNAL_BYTES = 1 << 30  # read, it takes ten times as much memory
 MOST_LINE_BYTES = 1 << 24
 MOST_HEADER_BYTES = 1 << 24  # of a blob: the description of its arrays
 
@@ -123,9 +124,7 @@ class BundleFile:
         return members
 
     def _read_manifest(self) -> Manifest:
-        size = self._members[MANIFEST].file_size
-        if size > MOST_MANIFEST_BYTES:
-            raise _Refused(f"{MANIFEST} has {size:,} bytes; allowed are {MOST_MANIFEST_BYTES:,}")
+        self._refuse_longer(MANIFEST, MOST_MANIFEST_BYTES)
         data = self._read(MANIFEST)
         try:
             found = msgspec.json.decode(data, type=_Format).format
@@ -166,6 +165,7 @@ class BundleFile:
 
     def _read_journal(self) -> list[bytes]:
         """The events as JSON, which the manifest's chain was computed over."""
+        self._refuse_longer(JOURNAL, MOST_JOURNAL_BYTES)
         *texts, rest = self._read(JOURNAL).split(b"\n")
         if rest or len(texts) != self.manifest.events:
             raise _Refused(f"{JOURNAL} has {len(texts):,} whole lines, its manifest says "
@@ -180,6 +180,11 @@ class BundleFile:
             raise _Refused(f"the chain over {JOURNAL} is {chain.hex():.12}…, its manifest says "
                            f"{self.manifest.chain:.12}…")  # fmt: skip
         return texts
+
+    def _refuse_longer(self, name: str, most: int) -> None:
+        size = self._members[name].file_size
+        if size > most:
+            raise _Refused(f"{name} has {size:,} bytes; allowed are {most:,}")
 
     def _read(self, name: str, sha256: str | None = None) -> bytes:
         try:

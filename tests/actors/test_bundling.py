@@ -24,6 +24,7 @@ from azuraforge.schema.records import ForkPoint, RunRecord
 from azuraforge.schema.specs import CheckpointPolicy, RunSpec
 from azuraforge.store.blobs import Blobs
 from azuraforge.store.bundle_file import BundleFile
+from azuraforge.store.tensors import decode, encode
 
 STEPS = 9  # three epochs of three batches; a checkpoint after every second step
 
@@ -211,6 +212,24 @@ def test_a_forged_figure_is_found_by_doing_the_step_again(here):
     assert second.difference is None
 
 
+def test_a_checkpoint_that_is_forged_is_refused_and_no_crash(here):
+    def nonsense(events: list[Event]) -> list[Event]:
+        saved = next(event for event in events if isinstance(event, CheckpointSaved))
+        arrays, values = decode(here.blobs.get(saved.sha256))
+        values["loop"]["step"] = "x"
+        name = here.blobs.put(encode(arrays, values))
+        return [
+            structs.replace(event, sha256=name) if isinstance(event, CheckpointSaved) else event
+            for event in events
+        ]
+
+    with (
+        BundleFile(forged(here, nonsense)) as file,
+        pytest.raises(DataError, match="cannot be done again from step"),
+    ):
+        verify(Bundled(file), 1)
+
+
 def test_another_machine_is_told_and_is_no_difference_by_itself(here, monkeypatch):
     path = here.bundled(here.train())
 
@@ -232,7 +251,8 @@ def test_another_machine_is_told_and_is_no_difference_by_itself(here, monkeypatc
     ("change", "reason"),
     [
         ({"step": -1}, "step is -1"),
-        ({"step": 2**70}, "step is 1180591620717411303424"),
+        ({"step": 2**31}, "step is 2147483648"),
+        ({"epoch": 2**70}, "epoch is 1180591620717411303424"),
         ({"sha256": "../../x"}, "is no name of a blob"),
     ],
 )

@@ -270,6 +270,8 @@ def test_a_file_larger_than_allowed_is_refused(tmp_path):
         ({"files": []}, "lists other files than there are"),
         ({"tags": {"x" * 101: ""}}, "manifest.json"),
         ({"format": "1"}, "manifest.json"),
+        ({"parent": {"run": "p", "step": 2**40}}, "parent"),
+        ({"parent": {"run": "../p", "step": 1}}, "parent"),
     ],
 )
 def test_a_manifest_that_says_something_else_is_refused(tmp_path, values, reason):
@@ -329,6 +331,10 @@ def test_a_blob_with_a_header_too_large_to_be_true_is_refused(tmp_path, length):
 def test_lines_and_manifests_are_of_bounded_length(tmp_path, monkeypatch):
     monkeypatch.setattr(bundle_file, "MOST_LINE_BYTES", 25)
     with pytest.raises(DataError, match=r"journal\.jsonl, line 2: 36 bytes"):
+        BundleFile(sound(tmp_path))
+
+    monkeypatch.setattr(bundle_file, "MOST_JOURNAL_BYTES", 25)
+    with pytest.raises(DataError, match=r"journal\.jsonl has .* bytes; allowed are 25"):
         BundleFile(sound(tmp_path))
 
     monkeypatch.setattr(bundle_file, "MOST_MANIFEST_BYTES", 25)
