@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,10 @@ PRELOADED = [
     "azuraforge.engine.kernels.linear",  # and with it the compiler
 ]
 PR_SET_PDEATHSIG = 1
+LOOK_S = 0.02  # between looks at what a child prints
 PATIENCE_S = 120.0  # for a child that says nothing: then the row fails
+
+_numbers = count(1)
 
 Tell = Callable[[object], None]
 Work = Callable[..., None]  # work(tell, *arguments): a function of a module, which pickle can name
@@ -37,7 +43,7 @@ class Child:
         context.set_forkserver_preload(PRELOADED)
         self._ours, theirs = context.Pipe()
         self.work = work
-        self.log = case.folder / "child.log"
+        self.log = case.folder / f"child-{next(_numbers)}.log"
         self._process = context.Process(
             target=_live, args=(theirs, str(self.log), work, arguments), daemon=True
         )
@@ -90,10 +96,21 @@ class Child:
         self._process.kill()
         self._process.join()
 
+    def wait_until(self, said: str) -> None:
+        """Wait until it has printed this, or has ended. Raises: TimeoutError."""
+        give_up_at = time.monotonic() + PATIENCE_S
+        while said not in self.printed() and self.exit_status is None:
+            if time.monotonic() > give_up_at:
+                raise TimeoutError(f"a process of this row did not say {said!r}")
+            time.sleep(LOOK_S)
+
+    def printed(self) -> str:
+        """What it has printed."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
     def last_words(self) -> str:
         """The end of what it printed, for a message about its death."""
-        text = self.log.read_text(errors="replace").strip() if self.log.exists() else ""
-        return text.rpartition("\n")[2]
+        return self.printed().strip().rpartition("\n")[2]
 
 
 def _live(connection: Connection, log: str, work: Work, arguments: tuple[object, ...]) -> None:
@@ -102,6 +119,8 @@ def _live(connection: Connection, log: str, work: Work, arguments: tuple[object,
     descriptor = os.open(Path(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    logging.basicConfig(level=logging.INFO)
+
     connection.send(None)
     connection.recv()
     work(connection.send, *arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -14,14 +15,18 @@ from azuraforge.actors.registry import Registry
 from azuraforge.chaos import journal
 from azuraforge.chaos.mounting import command
 from azuraforge.chaos.row import Case
+from azuraforge.chaos.runs import Runs
+from azuraforge.chaos.specs import chaos
 from azuraforge.chaos.work import content
-from azuraforge.errors import HomeError
+from azuraforge.errors import HomeError, NoRoomError
 from azuraforge.store.blobs import Blobs
 
 SIZE_BYTES = 8 << 20
 INODES = 200
 ROOM_BYTES = 100_000  # left at most: a save or a few appends fit, or do not
 BATCH = 50
+WAITS = "waits for room"
+LOOK_S = 0.05  # between looks whether it says so
 MOST_EVENTS = 5_000  # a disk without inodes may have room for many
 
 
@@ -39,15 +44,20 @@ class Small:
 
     def fill(self, rng: Random) -> str:
         """Leave a little, or nothing, of bytes or of inodes; says what."""
-        free = os.statvfs(self.folder)
         if rng.random() < 0.5:
             leave = rng.choice((0, rng.randint(1, ROOM_BYTES)))
-            with (self._ballast / "bytes").open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize - leave)
+            with contextlib.suppress(OSError), (self._ballast / "bytes").open("wb") as file:
+                while True:  # somebody else may be writing, or letting go of something
+                    free = os.statvfs(self.folder)
+                    size = os.fstat(file.fileno()).st_size
+                    if (more := free.f_bavail * free.f_bsize - leave) <= 0:
+                        break
+                    os.posix_fallocate(file.fileno(), size, more)
             return f"{leave} bytes left"
         leave = rng.randint(0, 4)
-        for number in range(free.f_favail - leave):
-            (self._ballast / str(number)).touch()
+        with contextlib.suppress(OSError):
+            for number in range(os.statvfs(self.folder).f_favail - leave):
+                (self._ballast / str(number)).touch()
         return f"{leave} inodes left"
 
     def free(self) -> None:
@@ -98,13 +108,32 @@ def of_the_journal(case: Case) -> Iterator[str]:
         shutil.rmtree(home)
 
 
+def of_a_run(case: Case) -> Iterator[str]:
+    """The disk is full in the midst of a run; it waits, says so, and ends as if it never had."""
+    small = Small(case)
+    runs = Runs(case, chaos(case), home=small.folder / "home")
+    for _ in range(case.times):
+        after = case.rng.randrange(1, runs.undisturbed.events)
+        child, run, told = runs.begun(runs.spec, after)
+        how = small.fill(case.rng)
+        while told[-1] != "finished" and WAITS not in child.printed():
+            told += [child.hear()] if child.has_told(LOOK_S) else []
+        small.free()
+        case.figures["waited"] = case.figures.get("waited", 0) + (WAITS in child.printed())
+        told += child.told()
+        child.log.unlink()
+        wrong = runs.broken(run) if told[-1] == "finished" else f"did not go on: {told[-1]}"
+        yield f"{how}: {wrong}" if wrong else ""
+
+
 def _refused(write: Callable[[], object], case: Case) -> str:
     """What is wrong with how it was written or refused."""
     try:
         write()
-    except HomeError as error:
+    except NoRoomError:
         case.figures["refused"] = case.figures.get("refused", 0) + 1
-        return "" if "room" in str(error) else f"refused without the reason: {error}"
+    except HomeError as error:
+        return f"refused without the reason: {error}"
     return ""
 
 

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from azuraforge.chaos import bitflips, disk, kills, machine, power, readers, specs, syncs, syscalls
+from azuraforge.chaos import (
+    bitflips,
+    disk,
+    freezing,
+    kills,
+    machine,
+    memory,
+    power,
+    readers,
+    specs,
+    syncs,
+    syscalls,
+)
 from azuraforge.chaos.row import Row
 
 ROWS = (
@@ -126,7 +138,7 @@ ROWS = (
         component="Trainer",
         injected="kill -9 at a random moment of a small run",
         expected="ends with the same SHA-256 of everything and the same journal",
-        inject=kills.of_a_trainer(specs.chaos),
+        inject=kills.of_a_process(specs.chaos),
         times=50,
     ),
     Row(
@@ -134,7 +146,7 @@ ROWS = (
         component="Trainer",
         injected="kill -9 at a random moment of a run of the images plugin",
         expected="ends with the same SHA-256 of everything and the same journal",
-        inject=kills.of_a_trainer(specs.images),
+        inject=kills.of_a_process(specs.images),
         times=50,
         needs=(machine.plugin("images"),),
     ),
@@ -143,8 +155,34 @@ ROWS = (
         component="Trainer",
         injected="kill -9 at a random moment of a run of the stock plugin",
         expected="ends with the same SHA-256 of everything and the same journal",
-        inject=kills.of_a_trainer(specs.stock),
+        inject=kills.of_a_process(specs.stock),
         times=50,
         needs=(machine.plugin("stock"),),
+    ),
+    Row(
+        name="frozen",
+        component="Trainer",
+        injected="frozen for longer than its lease, woken when another has ended the run",
+        expected="lost, ended exactly by the other; the one that wakes may write no more",
+        inject=freezing.of_a_trainer,
+        times=20,
+    ),
+    Row(
+        name="memory",
+        component="Trainer",
+        injected="killed by the system for want of memory",
+        expected="ends with the same SHA-256 of everything and the same journal",
+        inject=memory.of_a_trainer,
+        times=20,
+        needs=(machine.memory_cgroup,),
+    ),
+    Row(
+        name="full-run",
+        component="Trainer",
+        injected="the disk has no room, or no inodes, in the midst of a run",
+        expected="waits, says why, and ends exactly once there is room",
+        inject=disk.of_a_run,
+        times=20,
+        needs=(machine.tmpfs,),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +12,13 @@ from azuraforge.actors.registry import Registry
 from azuraforge.chaos.child import Child
 from azuraforge.chaos.plugin import installed
 from azuraforge.chaos.row import Case
-from azuraforge.chaos.work import train
+from azuraforge.chaos.work import Job, train
 from azuraforge.schema.events import RunFinished
 from azuraforge.schema.records import RunRecord
 from azuraforge.schema.specs import RunSpec
 
 MOST_ATTEMPTS = 100
+LATER_S = 60.0  # than now, when it is looked who is silent: no lease is as long
 
 
 class Ending(NamedTuple):
@@ -37,29 +39,41 @@ class Runs:
         self.home.mkdir(exist_ok=True)
         self._case = case
         self._site = str(installed(case.folder))
-        first = self.new()
-        self.trained(first)
-        self.undisturbed = self.ending(first)
+        first = self.child(self.spec)
+        first.begin()
+        self.undisturbed = self.ending(_told(list(first.told()), first)[0])
 
-    def new(self) -> str:
-        """A further run; its id."""
-        registry = Registry(self.home)
-        run = registry.create_run(self.spec).id
-        registry.close()
-        return run
+    def child(self, *jobs: Job) -> Child:
+        """A process that will do these, told of as `train` says."""
+        return Child(self._case, train, self._site, "local", self.home, jobs)
 
-    def child(self, run: str) -> Child:
-        """A process that will give the run a Trainer, and tell its state in the end."""
-        return Child(self._case, train, self._site, self.home, run)
+    def begun(self, job: Job, after: int) -> tuple[Child, str, list[Any]]:
+        """A process whose run has so many events, the run, and what else it told."""
+        child = self.child(job)
+        child.begin()
+        run: str = child.hear()
+        told: list[Any] = [0]
+        while isinstance(told[-1], int) and told[-1] < after:
+            told.append(child.hear())
+        return child, run, told
 
-    def trained(self, run: str) -> None:
-        """Train the run to its end. Raises: OSError if that fails."""
+    def resumed(self, run: str) -> None:
+        """Have the run go on to its end, if that has not come. Raises: OSError if it fails."""
+        if self.record(run).state == "finished":
+            return
+        self.lost(run)
         child = self.child(run)
         child.begin()
-        told = list(child.told())
-        if told[-1:] != ["finished"]:
-            state = told[-1] if told and isinstance(told[-1], str) else "not over"
-            raise OSError(f"run {run} was trained, and is {state}: {child.last_words()}")
+        _told(list(child.told()), child)
+
+    def lost(self, run: str) -> bool:
+        """Whether the run is lost, a while from now."""
+        registry = Registry(self.home, clock=lambda: time.time() + LATER_S)
+        try:
+            registry.expire()
+            return registry.run(run).state == "lost"
+        finally:
+            registry.close()
 
     def record(self, run: str) -> RunRecord:
         registry = Registry(self.home)
@@ -84,8 +98,15 @@ class Runs:
         """How the run differs from one that was left alone; "" where in nothing."""
         found: dict[str, Any] = self.ending(run)._asdict()
         differ = [
-            f"{name} {value} and not {found[name]}"
+            f"{name} {found[name]} instead of {value}"
             for name, value in self.undisturbed._asdict().items()
             if found[name] != value
         ]
         return f"run {run}: {'; '.join(differ)}" if differ else ""
+
+
+def _told(told: list[Any], child: Child) -> list[Any]:
+    if told[-1:] != ["finished"]:
+        ending = told[-1] if told and isinstance(told[-1], str) else child.last_words()
+        raise OSError(f"a run was to finish: {ending}")
+    return told

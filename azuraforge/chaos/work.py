@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from azuraforge.actors.connect import connect
+from azuraforge.actors.handles import Handles, follow
 from azuraforge.actors.registry import Registry
-from azuraforge.actors.training import train_here
+from azuraforge.actors.runtime import RuntimeName
 from azuraforge.chaos import journal
 from azuraforge.chaos.child import Tell
-from azuraforge.errors import HomeError
-from azuraforge.schema.events import JournalEntry, Telemetry
-from azuraforge.store.blobs import Blobs, open_blobs
+from azuraforge.errors import AzuraForgeError, HomeError
+from azuraforge.schema.events import JournalEntry
+from azuraforge.schema.specs import RunSpec
+from azuraforge.store.blobs import Blobs
 
 T = TypeVar("T")
+Job = RunSpec | str  # a run to start, or the id of one to resume
 MOST_TRIES = 5
 
 
@@ -74,28 +80,37 @@ def _insisting(tell: Tell, write: Callable[[], T]) -> T:
     return write()
 
 
-def train(tell: Tell, site: str, home: Path, run: str) -> None:
-    """Give the run a Trainer, whatever became of the ones before.
+def train(tell: Tell, site: str, runtime: RuntimeName, home: Path, jobs: Sequence[Job]) -> None:
+    """Start or resume runs on one runtime, one after the other.
 
-    Tells the number of the last event each time more are durable, and the run's state in the end.
+    Of each it tells the id, the number of each event that is durable, and the state in the end, or
+    the error that kept it from one.
     """
     sys.path.insert(0, site)
-    registry = Registry(home, hub=Telling(tell))
-    train_here(registry, open_blobs(home), run)
-    tell(registry.run(run).state)
-    registry.close()
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # of Ray's processes
+    asyncio.run(_train(tell, connect(runtime, home=home), jobs))
 
 
-class Telling:
-    """Stands where readers would be told what is durable."""
+async def _train(tell: Tell, handles: Handles, jobs: Sequence[Job]) -> None:
+    async with handles:
+        for job in jobs:
+            if isinstance(job, RunSpec):
+                record = await handles.start_run(job)
+            else:
+                record = await handles.resume_run(job)
+            tell(record.id)
+            telling = asyncio.ensure_future(_tell_events(tell, handles, record.id))
+            try:
+                ended = await handles.join(record.id)
+                await telling
+                tell(ended.state)
+            except AzuraForgeError as error:
+                telling.cancel()
+                await asyncio.wait([telling])
+                tell(f"{type(error).__name__}: {error}")
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
 
-    def publish(self, entries: Mapping[str, Sequence[JournalEntry]]) -> None:
-        """Tell the number of the last one."""
-        for told in entries.values():
-            self._tell(told[-1].seq if told else 0)
-
-    def report(self, run: str, telemetry: Telemetry) -> None:
-        """Telemetry is no part of what must not be lost."""
+async def _tell_events(tell: Tell, handles: Handles, run: str) -> None:
+    async for told in follow(handles.registry, run):
+        if isinstance(told, JournalEntry):
+            tell(told.seq)

@@ -42,7 +42,7 @@ class Database(ABC):
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """What was committed before this moment, unchanging while it is read."""
-        with self._explained(), self._readers.begin() as connection:
+        with self._explained(self._readers), self._readers.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class Database(ABC):
                 _migrate(connection)
 
     def _is_up_to_date(self) -> bool:
-        with self._explained():
+        with self._explained(self._readers):
             version = self._version()
         if version is not None and version > HEAD:
             raise HomeError(
@@ -84,7 +84,7 @@ class Database(ABC):
         return found
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, engine: Engine) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -92,9 +92,13 @@ class Database(ABC):
             told = self._told(cause)
             if told is None:
                 raise
-            for engine in (self._writer, self._readers):
-                engine.dispose()  # after a failed sync a descriptor's cache is not to be trusted
+            self._let_go(engine)
             raise told from error
+
+    def _let_go(self, engine: Engine) -> None:
+        """Close the connections that an error of one makes useless: those to a server, all."""
+        self._writer.dispose()
+        self._readers.dispose()
 
 
 def _migrate(connection: Connection) -> None:

@@ -53,7 +53,7 @@ class PostgreSQL(Database):
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A transaction that is committed as a whole, or not at all if its block raises."""
-        with self._explained(), self._writer.begin() as connection:
+        with self._explained(self._writer), self._writer.begin() as connection:
             connection.exec_driver_sql(
                 f"SET LOCAL lock_timeout = {max(int(self._timeout_s * 1000), 1)};"
                 f"SET LOCAL synchronous_commit = {'on' if durable else 'off'};"

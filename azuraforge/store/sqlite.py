@@ -7,19 +7,23 @@ its log into the database inside a commit, or at the close of the last connectio
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
-from azuraforge.errors import HomeError
+from azuraforge.errors import HomeError, NoRoomError
 from azuraforge.store.database import Database
 from azuraforge.store.home import unusable
 from azuraforge.store.lock import Lock
 
 FILE = "registry.sqlite"
+LEAST_BYTES = 1 << 16  # free; SQLite asks for up to 32 KiB at once
 EXPLANATIONS = {
     sqlite3.SQLITE_FULL: "no room left on the disk; free some room",
     sqlite3.SQLITE_READONLY: "it cannot be written",
@@ -45,6 +49,8 @@ class SQLite(Database):
             raise unusable(home, error) from error
         writer = _engine(path, "rwc", "BEGIN IMMEDIATE", timeout_s)
         super().__init__(str(path), writer, _engine(path, "ro", "BEGIN", timeout_s))
+        self._home = home
+        self._has_failed = False  # a write since SQLite's log was begun
         try:
             self._upgrade()
         except BaseException:
@@ -55,10 +61,17 @@ class SQLite(Database):
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A transaction that is committed as a whole, or not at all if its block raises."""
         mode = "FULL" if durable else "NORMAL"
-        with self._lock.held(), self._explained(), self._writer.connect() as connection:
-            _pragma(connection, f"synchronous = {mode}")
-            with connection.begin():
-                yield connection
+        with self._lock.held(), self._explained(self._writer):
+            if self._has_failed:
+                self._begin_log_anew()
+            try:
+                with self._writer.connect() as connection:
+                    _pragma(connection, f"synchronous = {mode}")
+                    with connection.begin():
+                        yield connection
+            except (DBAPIError, sqlite3.Error):
+                self._has_failed = True
+                raise
 
     def close(self) -> None:
         """Close every connection, and let go of the lock's file."""
@@ -67,7 +80,7 @@ class SQLite(Database):
 
     @contextmanager
     def _migrated(self) -> Iterator[Connection]:
-        with self._lock.held(), self._explained(), self._writer.connect() as connection:
+        with self._lock.held(), self._explained(self._writer), self._writer.connect() as connection:
             _pragma(connection, "journal_mode = WAL")
             _pragma(connection, "foreign_keys = OFF")  # a table made anew keeps its children
             with connection.begin():
@@ -82,11 +95,33 @@ class SQLite(Database):
             raise HomeError(f"{self.place}: rows of {tables} refer to rows that are not there; "
                             "nothing was changed; put a copy back")  # fmt: skip
 
+    def _begin_log_anew(self) -> None:
+        """Fold SQLite's log into the database, and empty it; whatever fails of that is raised.
+
+        The system takes pages that it failed to sync for clean: a later sync of the same log would
+        succeed, and what it acknowledged would hang on pages that are not on the disk.
+        """
+        with self._writer.connect() as connection:  # readers stay: they know where the log ended
+            if _pragma(connection, "wal_checkpoint(TRUNCATE)")[0]:
+                raise HomeError(
+                    f"{self.place}: a write has failed, and another program that reads keeps the "
+                    "log from being begun anew; end what has been reading for long"
+                )
+        self._has_failed = False
+
+    def _let_go(self, engine: Engine) -> None:
+        """Close connections: after a failed sync a descriptor's cache is not to be trusted.
+
+        Readers stay where a write failed, or what was written of it would be recovered.
+        """
+        engine.dispose()
+
     def _told(self, cause: BaseException | None) -> HomeError | None:
         reason = _reason(cause)
         if reason is None:
             return None
-        return HomeError(
+        kind = NoRoomError if _has_no_room(cause, self._home) else HomeError
+        return kind(
             f"{self.place}: {reason} ({cause}); nothing half-written was kept; "
             "AZURAFORGE_HOME names another home folder"
         )
@@ -108,6 +143,16 @@ def _reason(cause: BaseException | None) -> str | None:
     return EXPLANATIONS.get(code)
 
 
+def _has_no_room(cause: BaseException | None, home: Path) -> bool:
+    """Whether it is for want of room, which SQLite tells as a failed disk as well."""
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if code not in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        return code == sqlite3.SQLITE_FULL
+    disk = os.statvfs(home)
+    has_inodes = disk.f_favail > 0 or disk.f_files == 0  # some file systems do not count them
+    return disk.f_bavail * disk.f_frsize < LEAST_BYTES or not has_inodes
+
+
 def _engine(path: Path, mode: str, begin: str, timeout_s: float) -> Engine:
     """Connections to the file in SQLite's `mode`, each transaction started with `begin`."""
 
@@ -125,8 +170,9 @@ def _engine(path: Path, mode: str, begin: str, timeout_s: float) -> Engine:
     return engine
 
 
-def _pragma(connection: Connection, setting: str) -> None:
-    """Set what SQLite lets be set only between transactions."""
+def _pragma(connection: Connection, setting: str) -> tuple[Any, ...]:
+    """Set what SQLite lets be set only between transactions; what it answers."""
     cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA {setting}")
+    answer = cursor.execute(f"PRAGMA {setting}").fetchone()
     cursor.close()
+    return answer or ()

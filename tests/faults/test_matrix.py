@@ -21,6 +21,9 @@ FEW = {
     "kill-chaos": 4,
     "kill-images": 2,
     "kill-stock": 2,
+    "frozen": 2,
+    "memory": 2,
+    "full-run": 3,
 }
 MANY = {
     "bits-blob": 1000,
@@ -39,6 +42,9 @@ MANY = {
     "kill-chaos": 200,
     "kill-images": 200,
     "kill-stock": 200,
+    "frozen": 50,
+    "memory": 50,
+    "full-run": 50,
 }
 
 
