@@ -35,9 +35,10 @@ def check_command(spec: RunSpec, command: Command) -> Command:
 
 
 def _not_live(command: Command, live: list[str], every: list[str]) -> ConfigError:
-    close = difflib.get_close_matches(command.path, live, n=1)
+    is_known = command.path in every
+    close = [] if is_known else difflib.get_close_matches(command.path, live, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
-    why = "is fixed once a run has begun" if command.path in every else "no such setting"
+    why = "is fixed once a run has begun" if is_known else "no such setting"
     allowed = f"{why}; what can be set meanwhile: {', '.join(live) or 'nothing'}{hint}"
     problem = FieldProblem(command.path, command.value, allowed)
     return ConfigError(str(problem), (problem,))

@@ -67,8 +67,9 @@ def run(arguments: Namespace) -> int:
     elif record.state in ENDED:
         print(f"run {record.id} was waiting, and is {record.state}", file=sys.stderr)
     else:
-        told = f"run {record.id} is asked: it {ACTIONS[arguments.action]}"
-        print(f"{told}; it is {record.state}, at step {record.step:,}", file=sys.stderr)
+        now = f"{record.state}, at step {record.step:,}"
+        told = f"run {record.id} ({now}) is asked: it {ACTIONS[arguments.action]}"
+        print(told, file=sys.stderr)
     return 0
 
 

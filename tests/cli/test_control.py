@@ -52,7 +52,7 @@ def test_an_action_becomes_a_request_of_the_run(
     assert control(tmp_path, run, action, "--reason", "lunch") == 0
 
     assert asked(registry, run) == [Command(name=action, reason="lunch")]  # type: ignore[arg-type]
-    assert f"run {run} is asked: it" in capsys.readouterr().err
+    assert f"run {run} (running, at step 1) is asked: it" in capsys.readouterr().err
 
 
 def test_steps_are_counted(registry: Registry, run: str, tmp_path: Path) -> None:
