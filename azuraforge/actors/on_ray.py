@@ -14,6 +14,7 @@ import logging
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -27,6 +28,7 @@ NAMESPACE = "azuraforge"
 OBJECT_STORE_BYTES = 300 * 1024 * 1024  # models and data travel as blobs, not as Ray objects
 PROBE_S = 5.0
 MOST_COPIES = 10_000  # of the hub's log, each for all readers of a process
+GATHER_S = 0.01  # in which appended events gather for one commit
 RETRIES = 10  # of calls that may safely be made twice, while a lost actor is started anew
 IDEMPOTENT = READS | frozenset(
     """
@@ -226,19 +228,25 @@ class _Push:
 
 
 class _RegistryActor(GroupingRegistry):
-    """Commits what was appended while it was busy: by a call to itself, behind those that wait."""
+    """Commits what was appended milliseconds ago, by a call to itself behind those that wait."""
 
     def __init__(self, home: Path, hub: Any, database: str | None) -> None:
         self._push = _Push(hub)
-        super().__init__(home, schedule=self._commit_soon, hub=self._push, database=database)
+        self._has_taken = threading.Event()
+        super().__init__(home, schedule=self._has_taken.set, hub=self._push, database=database)
+        threading.Thread(target=self._call_soon, name="azuraforge-commit", daemon=True).start()
 
     def commit(self) -> None:
         """Make durable what was taken, and tell of it."""
         super().commit()
         self._push.flush()
 
-    def _commit_soon(self) -> None:
-        ray.get_runtime_context().current_actor.commit.remote()
+    def _call_soon(self) -> None:
+        this = ray.get_runtime_context().current_actor
+        while self._has_taken.wait():
+            time.sleep(GATHER_S)
+            self._has_taken.clear()
+            this.commit.remote()
 
 
 class _TrainerActor:

@@ -76,6 +76,33 @@ def test_events_are_appended_in_batches() -> None:
     assert len(journal.batches) < len(journal.events) / 2
 
 
+class Forgetful:
+    """A Registry whose answers lag an append behind, and that dies once with what it has taken."""
+
+    def __init__(self, dies_at: int) -> None:
+        self.durable: list[Event] = []
+        self.taken: list[Event] = []
+        self.appends_left = dies_at
+
+    def append(self, first_seq: int, events: Sequence[Event]) -> Ack:
+        self.durable += self.taken
+        self.taken = []
+        self.appends_left -= 1
+        assert first_seq <= len(self.durable) + 1, "a gap"
+        if self.appends_left != 0:
+            self.taken = list(events[len(self.durable) + 1 - first_seq :])
+        return Ack(durable_seq=len(self.durable))
+
+
+@pytest.mark.parametrize("dies_at", [1, 2, 3, 0])
+def test_what_is_not_known_to_be_durable_is_sent_again_until_it_is(dies_at: int) -> None:
+    registry = Forgetful(dies_at)
+
+    publish(tiny(), registry.append, lambda telemetry: None, wait=lambda seconds: None)
+
+    assert registry.durable == list(tiny())
+
+
 def test_the_pace_at_the_end_is_told_before_the_last_event() -> None:
     journal = Journal()
 
