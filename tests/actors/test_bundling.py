@@ -95,6 +95,27 @@ def test_a_run_is_the_same_in_another_home(here, there):
     assert fsck(there.folder, there.blobs).damage == []
 
 
+@pytest.fixture
+def carried(here) -> tuple[Path, RunRecord]:
+    """A bundle, and the run it is of, which was made in SQLite."""
+    run = here.train(SET)
+    return here.bundled(run), here.registry.run(run)
+
+
+def test_a_run_is_taken_into_either_database(carried, any_database, tmp_path):
+    path, record = carried
+    run = record.id
+
+    with closing(Home(tmp_path / "elsewhere")) as there:
+        taken_in(there, path)
+
+        assert there.registry.run(run).chain == record.chain
+        assert there.bundled(run).read_bytes() == path.read_bytes()
+        assert fsck(there.folder, there.blobs).damage == []
+        with pytest.raises(RefusedError, match="here already"):
+            taken_in(there, path)
+
+
 def test_what_was_taken_in_makes_the_same_bundle_again(here, there):
     path = here.bundled(here.train(SET))
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from azuraforge.schema.events import (
 )
 from azuraforge.schema.specs import RunSpec
 from azuraforge.store.blobs import Blobs
+from azuraforge.store.open import open_database
 from azuraforge.store.s3 import S3Blobs
 
 STARTED = RunStarted(
@@ -272,6 +274,20 @@ def test_nothing_that_is_there_is_changed_by_looking(home):
     examined(home)
 
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_either_database_is_gone_through(any_database, tmp_path):
+    filled(tmp_path)
+    assert examined(tmp_path).damage == []
+
+    with closing(open_database(tmp_path)) as database, database.write() as db:
+        db.exec_driver_sql("UPDATE events SET event='{}' WHERE run=1 AND seq=2")
+        db.exec_driver_sql("DELETE FROM events WHERE run=2 AND seq=2")
+    told = [f"{one.place}: {one.what}" for one in examined(tmp_path).damage]
+
+    assert any("event 2: its chain is" in one for one in told)
+    assert any("event 2: it cannot be read" in one for one in told)
+    assert any("events 2 to 2 are missing" in one for one in told)
 
 
 def test_a_bucket_is_gone_through_like_a_folder(home):

@@ -41,7 +41,9 @@ def names(tmp_path) -> list[str]:
     return names
 
 
-def test_what_no_run_keeps_is_told_by_a_dry_run_and_then_deleted(tmp_path, names, capsys):
+def test_what_no_run_keeps_is_told_by_a_dry_run_and_then_deleted(
+    any_database, tmp_path, names, capsys
+):
     home = ["--home", str(tmp_path)]
 
     assert main(["gc", "--dry-run", *home]) == 0
