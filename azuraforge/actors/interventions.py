@@ -41,7 +41,7 @@ class Interventions:
         """What the journal says took effect as event `seq`, or None."""
         return self._known.get(seq)
 
-    def due(self, seq: int, step: int, *, alone: bool = False) -> Request | None:
+    def due(self, seq: int, step: int, *, alone: bool) -> Request | None:
         """The next new request to take effect after event `seq` and `step`, or None.
 
         With `alone` only of those whose step was given with them.

@@ -8,6 +8,7 @@ import pytest
 from azuraforge.actors.gradient import gradient
 from azuraforge.errors import ConfigError, NotFoundError, RefusedError
 from azuraforge.schema.commands import Command
+from azuraforge.schema.events import StepFinished
 from azuraforge.store.tensors import decode
 from tests.actors.journaled import Journaled
 
@@ -107,3 +108,16 @@ def test_a_step_that_is_not_the_journals_any_more_is_refused(registry: Journaled
 
     with pytest.raises(RefusedError, match=rf"azuraforge replay {run}"):
         gradient(registry, registry.blobs, run, 5)
+
+
+def test_of_a_step_done_again_after_a_rollback_it_is_the_last_time(registry: Journaled) -> None:
+    far_too_high = Command(name="set", path="optim.lr", value=100)
+    run = registry.train((6, far_too_high), every_steps=6, **{"training.on_nan": "rollback"})
+    events = [entry.event for entry in registry.journals[run]]
+    norms = [e.grad_norm for e in events if isinstance(e, StepFinished) and e.step == 8]
+
+    _, arrays = gradient(registry, registry.blobs, run, 8)
+
+    assert norms[0] > 1000 * norms[-1]
+    squares = sum(float((g.astype(float) ** 2).sum()) for g in arrays.values())
+    assert squares**0.5 == pytest.approx(norms[-1], rel=1e-5)

@@ -190,3 +190,20 @@ def test_a_run_that_stopped_early_goes_on_where_its_patience_is_raised_at_its_en
 
     assert early < registry.records[run].step == 90
     assert replay(registry, registry.blobs, run).difference is None
+
+
+@pytest.mark.parametrize("start", [0, 3, 6, 7])
+def test_a_rollback_is_repeated_from_wherever_it_begins(registry: Journaled, start: int) -> None:
+    far_too_high = Command(name="set", path="optim.lr", value=100)
+    run = registry.train((6, far_too_high), every_steps=6, **{"training.on_nan": "rollback"})
+    commands = [
+        entry.event.command
+        for entry in registry.journals[run]
+        if isinstance(entry.event, Intervened)
+    ]
+
+    report = replay(registry, registry.blobs, run, from_step=start)
+
+    assert "rollback" in commands
+    assert report.difference is None
+    assert report.last_seq == registry.records[run].last_seq
