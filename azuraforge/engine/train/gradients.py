@@ -58,7 +58,7 @@ class Gradients:
         self.captured = capture(self._eager)
         self.update = Update(self.optimizer)
         self._buffers = list(self.model.buffers())
-        self._trains = False  # whether all modules are known to be in the mode for training
+        self.model.train()
         self._sums: dict[Tensor, Tensor] = {}  # of several batches' gradients
 
     def of(self, batches: Sequence[Batch], step: int) -> Outcome:
@@ -92,15 +92,9 @@ class Gradients:
     def _watched(self, batch: Batch) -> None:
         self._run(batch, self._eager)
 
-    def evaluates(self) -> None:
-        """Switch dropout and the like off, until the next gradients are asked for."""
-        self.model.eval()
-        self._trains = False
-
     def _mean(self, batches: Sequence[Batch]) -> tuple[float, Array]:
-        if not (self._trains and self.model.training):
+        if not self.model.training:  # it was evaluated
             self.model.train()
-            self._trains = True
         if len(batches) == 1:
             return self._run(batches[0], self.captured)
         rows = sum(len(batch[0]) for batch in batches)

@@ -168,7 +168,7 @@ class Loop:
 
     def evaluate(self, dataset: TensorDataset) -> Metrics:
         """Loss and metrics over a whole dataset, of the model as it is, dropout off."""
-        self.gradients.evaluates()
+        self.model.eval()
         outputs, total = [], 0.0
         with no_grad():
             for start in range(0, len(dataset), EVALUATION_ROWS):

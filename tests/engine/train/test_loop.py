@@ -150,6 +150,23 @@ def test_a_loop_may_be_taken_back_while_it_is_iterated() -> None:
     assert again == expected
 
 
+def test_a_loop_of_another_seed_becomes_the_one_loaded_in_the_middle_of_the_same_epoch() -> None:
+    loop, other = full_loop(), full_loop(seed=4)
+    list(islice(loop, 2))
+    list(islice(other, 2))
+
+    other.load_state_dict(*saved(loop))
+
+    assert list(other) == list(loop)
+
+
+def test_layers_that_were_left_evaluating_are_trained_from_the_first_step_on() -> None:
+    model = mlp(Generator(0))
+    model[2].eval()
+
+    assert list(small_loop(model=model)) == list(small_loop(model=mlp(Generator(0))))
+
+
 def test_a_state_of_another_format_is_refused() -> None:
     loop = small_loop()
     arrays, values = saved(loop)
@@ -298,6 +315,19 @@ def test_patience_set_after_an_epoch_ends_the_loop_there() -> None:
 
     (last,) = happenings
     assert isinstance(last, EarlyStop)
+
+
+def test_patience_set_within_an_epoch_waits_for_its_end() -> None:
+    stopped = small_loop(metrics=scores(1, 2, 3, 4), monitor="score", epochs=4)
+    happenings = iter(stopped)
+    list(islice(happenings, 2 * (STEPS + 1) + 2))
+
+    stopped.set("training.patience", 1)
+
+    *_, epoch, last = happenings
+    assert isinstance(epoch, Epoch)
+    assert isinstance(last, EarlyStop)
+    assert last.epoch == epoch.epoch == 3
 
 
 def test_validation_within_an_epoch_may_be_the_best_and_is_not_told_twice() -> None:

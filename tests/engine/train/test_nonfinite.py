@@ -171,3 +171,16 @@ def test_in_half_precision_nan_that_no_scale_makes_is_told() -> None:
 
     assert message.startswith("step 3: loss nan; encoder.1.1: log made ")
     assert loop.gradients.scaler.get_scale() == 2.0**16
+
+
+def test_in_half_precision_a_step_that_failed_can_be_done_again() -> None:
+    poisoned = Poisoned(4, backward=True)
+    loop = small_loop(model=Net(poisoned), precision="float16", epochs=1)
+    loop.gradients.scaler.update(1.0)  # no smaller scale would help
+
+    message = failed(loop)
+    poisoned.after = 10**9
+
+    assert "the gradient of sqrt in encoder.1.1 made" in message
+    assert len(list(loop)) == 6
+    assert loop.gradients.scaler.get_scale() == 1.0

@@ -87,7 +87,8 @@ def test_a_parameter_without_a_gradient_stays_as_it_is_and_moves_again_with_one(
     assert (bias.data != before).all()
 
 
-def test_gradients_of_eager_steps_are_let_go_of() -> None:
+@pytest.mark.parametrize("is_replayed", [False, True])
+def test_gradients_that_do_not_come_again_are_let_go_of(is_replayed: bool) -> None:
     model, optimizer = made("sgd")
     update = Update(optimizer)
     gone = []
@@ -95,7 +96,7 @@ def test_gradients_of_eager_steps_are_let_go_of() -> None:
     for step in range(3):
         refill(model, step, fresh=True)
         gone += [weakref.ref(p.grad) for p in model.parameters() if p.grad is not None]
-        update(is_replayed=False)
+        update(is_replayed=is_replayed)
     optimizer.zero_grad()
 
     assert [reference() for reference in gone] == [None] * 6
