@@ -96,7 +96,7 @@ def driven(loop: Loop, sets: Sets, first: int = 0, last: int = 10**9) -> Iterato
     """What happens between two happenings of a loop, settings being changed on the way."""
     happenings = iter(loop)
     for number in range(first, last):
-        if number in sets:
+        if number in sets and not loop.is_done:  # as nobody can once a run has ended
             loop.set(*sets[number])
         happening = next(happenings, None)
         if happening is None:
