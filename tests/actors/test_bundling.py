@@ -134,6 +134,20 @@ def test_a_run_taken_in_can_be_left_at_any_step_like_one_made_here(here, there):
     assert child.parent == ForkPoint(run=run, step=8)
 
 
+def test_a_checkpoint_that_did_not_come_along_is_not_kept(here, there):
+    run = here.train()
+    lost = here.registry.checkpoints(run)[1]
+    assert lost.is_kept
+
+    with BundleFile(here.bundled(run)) as file:
+        file.blobs = file.blobs - {lost.sha256}
+        unbundle(there.registry, there.blobs, Bundled(file))
+
+    (found,) = [one for one in there.registry.checkpoints(run) if one.seq == lost.seq]
+    assert not found.is_kept
+    assert fsck(there.folder, there.blobs).damage == []
+
+
 def test_an_id_that_is_taken_is_refused_and_nothing_is_changed(here):
     run = here.train()
     path = here.bundled(run)

@@ -192,6 +192,14 @@ def test_any_file_emptied_cut_short_or_deleted_is_found(sound, tmp_path_factory,
     assert examined(home).damage != []
 
 
+def test_a_page_that_is_cut_is_found_though_only_zeros_are_lost(home):
+    path = home / "registry.sqlite"
+    with path.open("ab") as file:
+        file.write(b"\0")
+
+    assert any("are no whole pages" in one.what for one in examined(home).damage)
+
+
 @given(at=st.integers(0, 849), flip=st.integers(1, 255))
 def test_one_changed_byte_in_any_blob_is_found_with_who_needs_it(sound, tmp_path_factory, at, flip):
     home = copied(sound, tmp_path_factory.getbasetemp())

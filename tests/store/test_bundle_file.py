@@ -192,13 +192,14 @@ def test_a_compressed_member_is_refused_before_it_is_unpacked(tmp_path, kind):
         BundleFile(path)
 
 
-def test_an_encrypted_member_is_refused(tmp_path):
+@pytest.mark.parametrize("flag", [1, 8, 32, 64], ids=["encrypted", "sized-behind", "patch", "?"])
+def test_a_member_of_an_unusual_form_is_refused(tmp_path, flag):
     path = sound(tmp_path)
     data = bytearray(path.read_bytes())
-    data[data.find(b"PK\x01\x02") + 8] |= 1
+    data[data.find(b"PK\x01\x02") + 8] |= flag
 
     path.write_bytes(data)
-    with pytest.raises(DataError, match="encrypted"):
+    with pytest.raises(DataError, match="of a form that bundles do not have"):
         BundleFile(path)
 
 
@@ -326,6 +327,13 @@ def test_a_blob_with_a_header_too_large_to_be_true_is_refused(tmp_path, length):
 
     with pytest.raises(DataError, match=f"its header says it has {length:,} bytes"):
         BundleFile(path)
+
+
+def test_a_header_is_of_bounded_length_however_large_its_blob(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle_file, "MOST_HEADER_BYTES", 25)
+
+    with pytest.raises(DataError, match="its header says it has"):
+        BundleFile(sound(tmp_path))
 
 
 def test_lines_and_manifests_are_of_bounded_length(tmp_path, monkeypatch):
