@@ -150,7 +150,14 @@ class Catalogue(Transactions):
         """The study as its trials stand. Raises: NotFoundError."""
         with self._reading() as db:
             _spec(study, studies.spec_of(db, study))
-            return StudyRecord(id=study, trials=studies.trials_of(db, study))
+            trials = studies.trials_of(db, study)
+            begun = [runs.called(db, trial.run).record for trial in trials if trial.run is not None]
+        told = next((record for record in begun if record.monitor is not None), None)
+        monitor, mode = (told.monitor, told.mode) if told else (None, None)
+        valued = [trial for trial in trials if trial.value is not None]
+        pick = max if mode == "max" else min
+        best = pick(valued, key=lambda trial: trial.value or 0.0).number if valued else None
+        return StudyRecord(id=study, trials=trials, monitor=monitor, mode=mode, best=best)
 
     def study_spec(self, study: str) -> StudySpec:
         """What the study searches. Raises: NotFoundError."""

@@ -138,8 +138,12 @@ class RegistryHandle(CatalogueHandle, Protocol):
         state: RunState | None = None,
         experiment: str | None = None,
         tag: str | None = None,
+        param: str | None = None,
     ) -> list[RunRecord]:
-        """Runs, newest first; `before` (an id) continues a list; `tag` is `key` or `key=value`."""
+        """Runs, newest first; `before` (an id) continues a list.
+
+        `tag` is `key` or `key=value`, `param` a value of the config: `optim.lr=0.1`.
+        """
         ...
 
     async def events(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalEntry]:

@@ -186,13 +186,19 @@ class Registry(Attempts, Measurements, Shelf, Catalogue, Access, Adoption):
         state: RunState | None = None,
         experiment: str | None = None,
         tag: str | None = None,
+        param: str | None = None,
     ) -> list[RunRecord]:
-        """Runs, newest first; `before` (an id) continues a list; `tag` is `key` or `key=value`."""
+        """Runs, newest first; `before` (an id) continues a list.
+
+        `tag` is `key` or `key=value`, `param` a value of the config: `optim.lr=0.1`.
+        """
         key, equals, value = (tag or "").partition("=")
         with self._reading() as db:
             end = None if before is None else runs.beginning(db, before).number
             tagged = None if tag is None else (key, value if equals else None)
-            return runs.newest(db, limit, end, state=state, experiment=experiment, tag=tagged)
+            return runs.newest(
+                db, limit, end, state=state, experiment=experiment, tag=tagged, param=_param(param)
+            )
 
     def events(self, run: str, after: int = 0, limit: int = 1000) -> list[JournalEntry]:
         """Journal entries with seq > after, in order. Raises: NotFoundError."""
@@ -255,6 +261,20 @@ def _prepared(writing: Transaction, run: str, new: Sequence[Request]) -> RunReco
     experiments.ensure(db, stored.record.experiment, writing.at)
     experiments.put_params(db, stored.number, stored.record.spec.config)
     return stored.record
+
+
+def _param(given: str | None) -> tuple[str, str] | None:
+    """The path and the value as JSON; what is no JSON is a text."""
+    if given is None:
+        return None
+    path, equals, text = given.partition("=")
+    if not equals:
+        raise ConfigError(f"param: got {given!r}; allowed: path=value, such as optim.lr=0.1")
+    try:
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        value = text
+    return path, msgspec.json.encode(value).decode()
 
 
 def _referenced(db: Connection) -> set[str]:

@@ -146,12 +146,14 @@ class Runtime:
         """Run a study to its end; `on_change` is told of every trial that began or ended."""
         tuner = await asyncio.to_thread(Tuner, spec, new_run_id())
         tell = on_change or (lambda study: None)
+        await self.registry.create_study(tuner.study, spec)
         trials = {self._begin(start, tuner, tell) for start in tuner.start()}
         try:
             while trials:
                 done, trials = await asyncio.wait(trials, return_when=asyncio.FIRST_COMPLETED)
                 for number, record in sorted(trial.result() for trial in done):
                     starts = tuner.ended(number, record)
+                    await self._keep_trial(tuner, number)
                     tell(tuner.record())
                     trials |= {self._begin(start, tuner, tell) for start in starts}
         finally:
@@ -240,9 +242,13 @@ class Runtime:
     def _begin(self, start: StartTrial, tuner: Tuner, tell: Tell) -> asyncio.Task[Ended]:
         return asyncio.create_task(self._trial(start, tuner, tell))
 
+    async def _keep_trial(self, tuner: Tuner, number: int) -> None:
+        await self.registry.put_trial(tuner.study, tuner.record().trials[number - 1])
+
     async def _trial(self, start: StartTrial, tuner: Tuner, tell: Tell) -> Ended:
         record = await self.start_run(start.spec)
         tuner.began(start.number, record.id)
+        await self._keep_trial(tuner, start.number)
         tell(tuner.record())
         try:
             return start.number, await self.join(record.id)

@@ -14,7 +14,7 @@ from azuraforge.errors import DataError, NotFoundError
 from azuraforge.schema.events import Telemetry
 from azuraforge.schema.records import RunRecord, RunState
 from azuraforge.store.statement import Statement
-from azuraforge.store.tables import metadata, runs, tags
+from azuraforge.store.tables import metadata, params, runs, tags
 
 NUL = "\0"  # PostgreSQL takes no text with one
 MOST_NAMED = 10  # ids in the message about an ambiguous one
@@ -114,10 +114,11 @@ def newest(
     state: RunState | None = None,
     experiment: str | None = None,
     tag: tuple[str, str | None] | None = None,
+    param: tuple[str, str] | None = None,
 ) -> list[RunRecord]:
     """Runs in the order of creation backwards, from below the number `before`.
 
-    `tag` is a key and its value, None for any.
+    `tag` is a key and its value, None for any; `param` a path in the config and its value as JSON.
     """
     query: Select[Any] = select(runs).order_by(runs.c.number.desc()).limit(limit)
     if before is not None:
@@ -132,6 +133,10 @@ def newest(
         query = query.where(
             runs.c.number.in_(tagged if value is None else tagged.where(tags.c.value == value))
         )
+    if param is not None:
+        path, value = param
+        given = select(params.c.run).where(params.c.path == path, params.c.value == value)
+        query = query.where(runs.c.number.in_(given))
     return [_stored(row).record for row in db.execute(query)]
 
 

@@ -322,6 +322,8 @@ def test_a_study_runs_its_trials_and_tells_of_each_that_began_or_ended(handles: 
     assert len(states) == 4
     assert "running" in states[0]
     assert states[-1] == ["finished"] * 2
+    assert now(handles.registry.study(study.id)) == study
+    assert now(handles.registry.study_spec(study.id)) == spec
 
 
 def test_a_trial_that_fails_does_not_end_the_study(handles: Handles) -> None:

@@ -77,6 +77,20 @@ def test_params_are_the_config_by_dotted_path(registry):
     assert registry.params(run) == {"optim.lr": 0.1, "optim.name": "sgd", "training.epochs": 2}
 
 
+def test_runs_are_found_by_a_value_of_their_config(registry):
+    slow = RunSpec(plugin="images", config={"optim": {"lr": 0.001, "name": "sgd"}})
+    one, other = registry.create_run(SPEC).id, registry.create_run(slow).id
+
+    def found(param: str) -> list[str]:
+        return [record.id for record in registry.runs(param=param)]
+
+    assert found("optim.lr=1e-3") == [other]
+    assert found("optim.name=sgd") == [other, one]
+    assert found("optim.name=adam") == []
+    with pytest.raises(ConfigError, match="path=value"):
+        found("optim.lr")
+
+
 def test_tags_are_given_replaced_and_taken_while_the_journal_goes_on(registry):
     run = registry.create_run(SPEC, tags={"who": "ada"}).id
     registry.tag(run, {"who": "bob", "note": "übung"})
@@ -193,11 +207,15 @@ def test_a_study_stands_as_its_trials_were_last_told(registry):
     registry.create_study("s", spec)
     for number in (2, 1):
         registry.put_trial("s", Trial(number=number, values={"optim.lr": 0.1}))
-    registry.put_trial("s", Trial(number=1, values={"optim.lr": 0.1}, run="r", value=0.5))
+    run = registry.create_run(SPEC).id
+    registry.append(run, 1, [STARTED])
+    registry.put_trial("s", Trial(number=1, values={"optim.lr": 0.1}, run=run, value=0.5))
+    registry.put_trial("s", Trial(number=3, values={"optim.lr": 0.2}, value=0.75))
 
     study = registry.study("s")
 
-    assert [(trial.number, trial.run) for trial in study.trials] == [(1, "r"), (2, None)]
+    assert [(trial.number, trial.run) for trial in study.trials] == [(1, run), (2, None), (3, None)]
+    assert (study.monitor, study.mode, study.best) == ("accuracy", "max", 3)
     assert registry.study_spec("s") == spec
     assert registry.studies() == ["s"]
     with pytest.raises(RefusedError, match="there already"):
