@@ -6,6 +6,7 @@ ioctl lets go of all that was not synced, as a cut does.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -19,6 +20,8 @@ from azuraforge.chaos import journal
 from azuraforge.chaos.child import Child
 from azuraforge.chaos.mounting import command
 from azuraforge.chaos.row import Case
+from azuraforge.chaos.runs import Runs
+from azuraforge.chaos.specs import chaos
 from azuraforge.chaos.work import append, content, put, register
 from azuraforge.store.blobs import Blobs
 
@@ -26,6 +29,7 @@ EXT4_IOC_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NO_LOG_FLUSH = 2  # as a cut: not even the file system's own log is written out
 SIZE_MB = 48
 MOST_WAIT_S = 0.3  # until the cut
+LONGEST_S = 1.5  # where a run has to be built first
 MANY = 1_000_000
 CARELESS = "written and never synced"
 
@@ -112,7 +116,19 @@ def of_the_registry(case: Case) -> Iterator[str]:
         shutil.rmtree(home)
 
 
-def _cut(case: Case, disk: Disk, child: Child) -> list[Any]:
+def of_a_run(case: Case) -> Iterator[str]:
+    """The power is cut in the midst of a run; it ends as if nothing had happened."""
+    disk = Disk(case)
+    home = disk.folder / "home"
+    runs = Runs(case, chaos(case), home=home)
+    for _ in range(case.times):
+        told = _cut(case, disk, runs.child(runs.spec), LONGEST_S)
+        if told:  # else the power was cut before there was a run
+            runs.resumed(told[0])
+        yield _careful(disk) or (runs.broken(told[0]) if told else "")
+
+
+def _cut(case: Case, disk: Disk, child: Child, most_wait_s: float = MOST_WAIT_S) -> list[Any]:
     """What the child told until the power was cut, at some moment after it began.
 
     What it tells after the cut began does not count: a sync that is on at that moment may still be
@@ -120,11 +136,12 @@ def _cut(case: Case, disk: Disk, child: Child) -> list[Any]:
     """
     (disk.folder / CARELESS).unlink(missing_ok=True)
     child.begin()
-    cut_at = time.monotonic() + case.rng.uniform(0, MOST_WAIT_S)
+    cut_at = time.monotonic() + case.rng.uniform(0, most_wait_s)
     told = []
-    while (left_s := cut_at - time.monotonic()) > 0:
-        if child.has_told(left_s):
-            told.append(child.hear())
+    with contextlib.suppress(EOFError):  # it has done all it had to before the cut
+        while (left_s := cut_at - time.monotonic()) > 0:
+            if child.has_told(left_s):
+                told.append(child.hear())
     (disk.folder / CARELESS).write_bytes(CARELESS.encode())
     disk.cut()
     child.kill()

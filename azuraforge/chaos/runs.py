@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from msgspec import structs
 
 from azuraforge.actors.registry import Registry
+from azuraforge.actors.runtime import RuntimeName
 from azuraforge.chaos.child import Child
 from azuraforge.chaos.plugin import installed
 from azuraforge.chaos.row import Case
@@ -43,9 +44,9 @@ class Runs:
         first.begin()
         self.undisturbed = self.ending(_told(list(first.told()), first)[0])
 
-    def child(self, *jobs: Job) -> Child:
+    def child(self, *jobs: Job, runtime: RuntimeName = "local") -> Child:
         """A process that will do these, told of as `train` says."""
-        return Child(self._case, train, self._site, "local", self.home, jobs)
+        return Child(self._case, train, self._site, runtime, self.home, jobs)
 
     def begun(self, job: Job, after: int) -> tuple[Child, str, list[Any]]:
         """A process whose run has so many events, the run, and what else it told."""

@@ -15,11 +15,11 @@ from azuraforge.chaos.child import Child
 
 DISK = ("openat", "mkdir", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "rename",
         "unlink")  # fmt: skip
-CALL = re.compile(r"^\d+ +(\w+)\(")
+CALL = re.compile(r"^(\d+) +(\w+)\(")
 
 
 class Call(NamedTuple):
-    """The `nth` call of this name that a process made."""
+    """The `nth` call of this name that a thread made."""
 
     name: str
     nth: int
@@ -50,13 +50,15 @@ def traced(
             tracer.stderr.read()
 
 
-def calls_in(log: Path) -> list[Call]:
-    """The calls in the order they were made, each with its number among those of its name."""
-    seen: Counter[str] = Counter()
+def calls_in(log: Path, about: Path) -> list[Call]:
+    """The calls that have to do with this folder, in the order they were made."""
+    seen: Counter[str] = Counter()  # strace counts those of each thread
     found = []
     for line in log.read_text(errors="replace").splitlines():
         match = CALL.match(line)
         if match:
-            seen[match[1]] += 1
-            found.append(Call(match[1], seen[match[1]]))
+            of_thread = f"{match[1]} {match[2]}"
+            seen[of_thread] += 1
+            if str(about) in line:
+                found.append(Call(match[2], seen[of_thread]))
     return found

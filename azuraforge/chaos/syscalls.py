@@ -10,6 +10,8 @@ from typing import Any
 from azuraforge.chaos import journal
 from azuraforge.chaos.child import Child
 from azuraforge.chaos.row import Case
+from azuraforge.chaos.runs import Runs
+from azuraforge.chaos.specs import chaos
 from azuraforge.chaos.strace import Call, calls_in, traced
 from azuraforge.chaos.work import append, content, put
 from azuraforge.errors import NotFoundError
@@ -47,6 +49,19 @@ def of_an_append(case: Case) -> Iterator[str]:
         yield f"killed at {call.name} {call.nth}: {wrong}" if wrong else ""
 
 
+def of_a_run(case: Case) -> Iterator[str]:
+    """A run's process dies at a call to the disk; the run ends as if nothing had happened."""
+    runs = Runs(case, chaos(case))
+    calls = _calls(case, lambda _: runs.child(runs.spec))
+    for _ in range(case.times):
+        call = case.rng.choice(calls)
+        told = _killed(case, runs.child(runs.spec), call)
+        if told:  # else it died before there was a run
+            runs.resumed(told[0])
+        wrong = runs.broken(told[0]) if told else ""
+        yield f"killed at {call.name} {call.nth}: {wrong}" if wrong else ""
+
+
 def _calls(case: Case, child_in: Callable[[Path], Child]) -> list[Call]:
     """The calls of the work when nothing goes wrong."""
     log = case.folder / "calls"
@@ -54,7 +69,7 @@ def _calls(case: Case, child_in: Callable[[Path], Child]) -> list[Call]:
     with traced(child, log):
         child.begin()
         list(child.told())
-    return calls_in(log)
+    return calls_in(log, case.folder)
 
 
 def _killed(case: Case, child: Child, call: Call) -> list[Any]:

@@ -1,8 +1,10 @@
-"""The rows that need a Registry and blobs alone, as `azuraforge chaos` runs them."""
+"""Every row of the matrix, as `azuraforge chaos` runs it: a few times, and many where `slow`."""
 
 from __future__ import annotations
 
 import pytest
+
+from azuraforge.chaos.matrix import ROWS
 
 FEW = {
     "bits-blob": 30,
@@ -24,6 +26,11 @@ FEW = {
     "frozen": 2,
     "memory": 2,
     "full-run": 3,
+    "bits-checkpoint": 6,
+    "calls-run": 3,
+    "power-run": 2,
+    "twice": 6,
+    "hostile": 60,
 }
 MANY = {
     "bits-blob": 1000,
@@ -45,6 +52,11 @@ MANY = {
     "frozen": 50,
     "memory": 50,
     "full-run": 50,
+    "bits-checkpoint": 1000,
+    "calls-run": 100,
+    "power-run": 50,
+    "twice": 200,
+    "hostile": 1000,
 }
 
 
@@ -57,3 +69,23 @@ def test_a_promise_holds_a_few_times(hold, row, times):
 @pytest.mark.parametrize(("row", "times"), MANY.items())
 def test_a_promise_holds_every_time(hold, row, times):
     hold(row, times)
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("row", ["ray-chaos", "ray-registry"])
+def test_a_promise_holds_on_ray(hold, row):
+    hold(row, 2)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ["ray-chaos", "ray-registry", "ray-images", "ray-stock"])
+def test_a_promise_holds_on_ray_every_time(hold, row):
+    hold(row, 200)
+
+
+def test_every_row_is_a_test():
+    on_ray = {"ray-chaos", "ray-registry", "ray-images", "ray-stock"}
+
+    assert {row.name for row in ROWS} == FEW.keys() | on_ray
+    assert FEW.keys() == MANY.keys()
