@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from argparse import ArgumentParser, Namespace
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -52,7 +54,8 @@ def run(arguments: Namespace) -> int:
     from azuraforge.store.home import home
 
     folder = home(arguments.home)
-    with closing(Registry(folder)) as registry, counting("steps compared") as count:
+    drawn = counting("steps compared", stream=sys.stderr, clock=time.monotonic)
+    with closing(Registry(folder)) as registry, drawn as count:
         end = None if arguments.steps is None else arguments.start + arguments.steps
         report = replay(
             registry,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
@@ -44,7 +46,7 @@ def run(arguments: Namespace) -> int:
 
     with (
         BundleFile(arguments.bundle, max_bytes=arguments.max_size) as file,
-        counting("steps compared") as count,
+        counting("steps compared", stream=sys.stderr, clock=time.monotonic) as count,
     ):
         found = verify(Bundled(file), arguments.steps, count)
     print_document(found) if arguments.json else print(told(found))
