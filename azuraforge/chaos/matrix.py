@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from azuraforge.chaos import (
     bitflips,
+    bundles,
     disk,
     duplicates,
     freezing,
@@ -259,11 +260,19 @@ ROWS = (
         times=200,
     ),
     Row(
-        name="hostile",
+        name="hostile-weights",
         component="blobs",
         injected="weights that are a pickle, a bomb, cut short, or with a huge header",
         expected="refused with the reason, and hardly any memory taken",
         inject=hostile.weights,
         times=200,
+    ),
+    Row(
+        name="hostile-bundle",
+        component="bundles",
+        injected="other paths, links, bombs, pickles, other content, flipped bits in a bundle",
+        expected="refused with the reason; nothing is written, nothing is run",
+        inject=bundles.of_strangers,
+        times=400,
     ),
 )

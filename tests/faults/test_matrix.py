@@ -30,7 +30,8 @@ FEW = {
     "calls-run": 3,
     "power-run": 2,
     "twice": 6,
-    "hostile": 60,
+    "hostile-weights": 60,
+    "hostile-bundle": 80,
 }
 MANY = {
     "bits-blob": 1000,
@@ -56,7 +57,8 @@ MANY = {
     "calls-run": 100,
     "power-run": 50,
     "twice": 200,
-    "hostile": 1000,
+    "hostile-weights": 1000,
+    "hostile-bundle": 1000,
 }
 
 
