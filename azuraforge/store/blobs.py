@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from azuraforge.errors import ConfigError, DataError, NotFoundError
+from azuraforge.store.durable import make_folder, sync_folder, write_whole
 from azuraforge.store.home import unusable
 
 NAME = re.compile(r"[0-9a-f]{64}")
@@ -127,10 +127,10 @@ class Blobs:
         sha256 = digest(parts)
         path = self._path(sha256)
         try:
-            _make_folder(path.parent)
+            make_folder(path.parent)
             if not (_holds(path, sha256) and _touch(path)):
-                _write(path, parts)
-            _sync_folder(path.parent)  # another process may have renamed it there just now
+                write_whole(path, chunks(parts), prefix=UNFINISHED)
+            sync_folder(path.parent)  # another process may have renamed it there just now
         except OSError as error:
             raise unusable(self.root, error) from error
         return sha256
@@ -360,42 +360,5 @@ def _alone(path: Path) -> Iterator[int | None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor if os.fstat(descriptor).st_nlink else None  # deleted while we waited
-    finally:
-        os.close(descriptor)
-
-
-def _write(path: Path, parts: Iterable[Part]) -> None:
-    """The whole file durable under its name, or nothing: written beside it, then renamed.
-
-    The folder is the caller's to sync.
-    """
-    descriptor, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
-    try:
-        try:
-            for rest in chunks(parts):
-                while rest:  # one write may take less than it was given, and still succeed
-                    rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(name, path)
-    except BaseException:  # Ctrl-C as well
-        os.unlink(name)
-        raise
-
-
-def _make_folder(folder: Path) -> None:
-    """The folder and those above it, each durable in its parent."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
