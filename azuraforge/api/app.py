@@ -16,6 +16,7 @@ from azuraforge.actors.handles import Handles
 from azuraforge.api.event_stream import EventStreams
 from azuraforge.api.guards import KnownHost, json_body
 from azuraforge.api.problems import problem_response
+from azuraforge.api.repeats import Repeats
 from azuraforge.api.routes.health import health
 from azuraforge.api.routes.models import list_models, predict, show_model
 from azuraforge.api.routes.plugins import list_plugins, show_plugin
@@ -48,6 +49,7 @@ def create_app(
             *(list_plugins, show_plugin),
             *(list_models, show_model, predict),
         ],
+        middleware=[Repeats()],
         guards=[KnownHost(allowed_hosts), json_body],
         dependencies={
             "handles": Provide(lambda: handles, sync_to_thread=False),

@@ -275,4 +275,13 @@ ROWS = (
         inject=bundles.of_strangers,
         times=400,
     ),
+    Row(
+        name="lost-replies",
+        component="API",
+        injected="replies of the service are cut off, so that requests are sent again",
+        expected="each request has one effect, and its answer",
+        inject=duplicates.of_requests,
+        times=20,
+        needs=(machine.service,),
+    ),
 )

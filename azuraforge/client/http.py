@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
@@ -30,6 +31,7 @@ from azuraforge.schema.records import (
 from azuraforge.schema.specs import RunSpec
 
 SILENCE_S = 45.0  # a stream this silent is dead: the service sends a ping every 15 s
+LOST_PAUSES_S = (0.05, 0.2, 0.5)  # before a request is sent again whose reply was lost
 T = TypeVar("T")
 
 
@@ -130,12 +132,18 @@ class Client:
         return self._read(response, kind)
 
     async def _post(self, path: str, body: msgspec.Struct, kind: type[T]) -> T:
+        """The answer; a request whose reply is lost is sent again, and has one effect."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+        content = msgspec.json.encode(body)
         with self._reachable():
-            response = await self._http.post(
-                path,
-                content=msgspec.json.encode(body),
-                headers={"Content-Type": "application/json"},
-            )
+            for pause_s in LOST_PAUSES_S:
+                try:
+                    response = await self._http.post(path, content=content, headers=headers)
+                    break
+                except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                    await asyncio.sleep(pause_s)
+            else:
+                response = await self._http.post(path, content=content, headers=headers)
         return self._read(response, kind)
 
     @asynccontextmanager

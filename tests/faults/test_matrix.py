@@ -32,6 +32,7 @@ FEW = {
     "twice": 6,
     "hostile-weights": 60,
     "hostile-bundle": 80,
+    "lost-replies": 1,
 }
 MANY = {
     "bits-blob": 1000,
@@ -59,6 +60,7 @@ MANY = {
     "twice": 200,
     "hostile-weights": 1000,
     "hostile-bundle": 1000,
+    "lost-replies": 50,
 }
 
 
