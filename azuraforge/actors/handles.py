@@ -212,8 +212,16 @@ class Handles(Protocol):
         """The installed plugins, broken ones with their error."""
         ...
 
-    async def start_run(self, spec: RunSpec) -> RunRecord:
+    async def start_run(
+        self,
+        spec: RunSpec,
+        *,
+        experiment: str = "default",
+        tags: Mapping[str, str] | None = None,
+    ) -> RunRecord:
         """Check the spec against its plugin, write the run down, start a Trainer on it.
+
+        Experiment and tags are what runs are found by; no bit of the run depends on them.
 
         Raises: NotFoundError (plugin), ConfigError, DeviceError.
         """

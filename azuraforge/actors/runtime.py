@@ -86,9 +86,16 @@ class Runtime:
         """The installed plugins, broken ones with their error."""
         return await asyncio.to_thread(lambda: [plugins.describe(name) for name in plugins.names()])
 
-    async def start_run(self, spec: RunSpec) -> RunRecord:
+    async def start_run(
+        self,
+        spec: RunSpec,
+        *,
+        experiment: str = "default",
+        tags: Mapping[str, str] | None = None,
+    ) -> RunRecord:
         """Check the spec, write the run down, start a Trainer on it."""
-        return await asyncio.to_thread(self._start, spec)  # whole, even if the caller gives up
+        # In a thread: whole, even if the caller gives up.
+        return await asyncio.to_thread(self._start, spec, experiment, tags)
 
     async def resume_run(self, run: str, *, accepts_differences: bool = False) -> RunRecord:
         """Go on with a run whose Trainer or whose runtime has died."""
@@ -174,12 +181,12 @@ class Runtime:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _start(self, spec: RunSpec) -> RunRecord:
+    def _start(self, spec: RunSpec, experiment: str, tags: Mapping[str, str] | None) -> RunRecord:
         whole, _, _ = resolve(spec)
         self._check_threads(whole)
         with self._starting:
             self._refuse_closed("start_run")
-            record: RunRecord = self.blocking.create_run(whole)
+            record: RunRecord = self.blocking.create_run(whole, experiment=experiment, tags=tags)
             self._keeper.accept(record)
         return record
 

@@ -130,6 +130,25 @@ def add_run(parser: ArgumentParser) -> None:
     add_home(parser)
 
 
+def add_labels(parser: ArgumentParser) -> None:
+    """What a run is found by."""
+    parser.add_argument(
+        "--experiment",
+        default="default",
+        metavar="NAME",
+        help="what the run belongs to; default: default",
+    )
+    parser.add_argument(
+        "--tag",
+        dest="tags",
+        action="append",
+        default=[],
+        type=setting,
+        metavar="KEY=VALUE",
+        help="what runs are found by, as often as needed",
+    )
+
+
 def add_checkpoints(parser: ArgumentParser) -> None:
     """When checkpoints are written, how many stay, and how often a lost Trainer is followed."""
     for name, default, low, what in (

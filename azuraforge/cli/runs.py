@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from azuraforge.schema.records import RunRecord
 
 STATES = ("queued", "running", "paused", "lost", "finished", "failed", "stopped")
-PAGE = 100
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -34,6 +33,8 @@ def declare(parser: ArgumentParser) -> None:
         "--limit", type=whole(1, 100_000), default=20, metavar="N", help="list N runs; default: 20"
     )
     parser.add_argument("--state", choices=STATES, help="list only runs in this state")
+    parser.add_argument("--experiment", metavar="NAME", help="list only runs of this experiment")
+    parser.add_argument("--tag", metavar="KEY[=VALUE]", help="list only runs with this tag")
     add_home(parser)
     add_json(parser, "one JSON document; with --events one JSON line per entry")
 
@@ -72,6 +73,11 @@ def details(run: RunRecord) -> str:
             ("run", run.id),
             ("state", run.state),
             ("error", run.error),
+            ("not exact", "; ".join(run.not_exact) or None),
+            ("experiment", run.experiment),
+            ("tags", " ".join(f"{key}={value}" for key, value in run.tags.items()) or None),
+            ("forked", f"from {run.parent.run} at step {run.parent.step}" if run.parent else None),
+            ("attempt", f"{run.attempt} of {spec.attempts}" if run.attempt > 1 else None),
             ("progress", f"epoch {run.epoch} of {run.epochs}, step {run.step} of {run.steps}"),
             ("best", pairs(run.metrics)),
             ("model", f"{run.model}:{run.model_version}" if run.model_version else None),
@@ -95,7 +101,7 @@ def _list(registry: Registry, arguments: Namespace) -> None:
     from azuraforge.cli.output import print_document
     from azuraforge.cli.table import table
 
-    runs, is_all = _newest(registry, arguments.limit, arguments.state)
+    runs, is_all = _newest(registry, arguments)
     if arguments.json:
         print_document(runs)
     elif runs:
@@ -107,16 +113,15 @@ def _list(registry: Registry, arguments: Namespace) -> None:
         print(f"the newest {len(runs)}; --limit shows more", file=sys.stderr)
 
 
-def _newest(registry: Registry, limit: int, state: str | None) -> tuple[list[RunRecord], bool]:
-    """At most `limit` runs in this state, newest first, and whether these are all."""
-    found: list[RunRecord] = []
-    before = None
-    while page := registry.runs(max(limit + 1, PAGE), before):
-        found += [run for run in page if state in (None, run.state)]
-        if len(found) > limit:
-            return found[:limit], False
-        before = page[-1].id
-    return found, True
+def _newest(registry: Registry, arguments: Namespace) -> tuple[list[RunRecord], bool]:
+    """At most so many of the runs asked for, newest first, and whether these are all."""
+    found = registry.runs(
+        arguments.limit + 1,
+        state=arguments.state,
+        experiment=arguments.experiment,
+        tag=arguments.tag,
+    )
+    return found[: arguments.limit], len(found) <= arguments.limit
 
 
 def _row(run: RunRecord) -> list[object]:

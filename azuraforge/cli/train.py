@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from azuraforge.cli.options import add_json, add_run, describe
+from azuraforge.cli.options import add_json, add_labels, add_run, describe
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -17,6 +17,7 @@ def declare(parser: ArgumentParser) -> None:
         "train stock --set data.path=AAPL.csv --json | jq .event.loss",
     )
     add_run(parser)
+    add_labels(parser)
     parser.add_argument("--quiet", action="store_true", help="print the results only")
     add_json(parser, "one JSON line per event of the journal, then one with the run's record")
 

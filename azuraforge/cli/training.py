@@ -36,7 +36,8 @@ Begin = Callable[[Handles], Awaitable[RunRecord]]
 
 def train(spec: RunSpec, arguments: Namespace) -> int:
     """Run the spec to its end and print what came of it; returns the exit status."""
-    return _watched(lambda handles: handles.start_run(spec), arguments)
+    labels = {"experiment": arguments.experiment, "tags": dict(arguments.tags)}
+    return _watched(lambda handles: handles.start_run(spec, **labels), arguments)
 
 
 def resume(run: str, arguments: Namespace) -> int:

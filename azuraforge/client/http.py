@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -26,6 +26,7 @@ from azuraforge.schema.records import (
     PredictReply,
     PredictRequest,
     RunRecord,
+    RunState,
     StopRequest,
 )
 from azuraforge.schema.specs import RunSpec
@@ -73,13 +74,30 @@ class Client:
         """The installed plugins, broken ones with their error."""
         return await self._get("/v1/plugins", list[PluginInfo])
 
-    async def start_run(self, spec: RunSpec) -> RunRecord:
+    async def start_run(
+        self,
+        spec: RunSpec,
+        *,
+        experiment: str = "default",
+        tags: Mapping[str, str] | None = None,
+    ) -> RunRecord:
         """The run that was started. Raises: NotFoundError, ConfigError, DeviceError."""
-        return await self._post("/v1/runs", spec, RunRecord)
+        labels = [f"{key}={value}" for key, value in (tags or {}).items()]
+        query = {"experiment": experiment, "tag": labels}
+        return await self._post("/v1/runs", spec, RunRecord, query)
 
-    async def runs(self, limit: int = 100, before: str | None = None) -> list[RunRecord]:
-        """Runs, newest first; `before` (an id) continues a list."""
-        query = {"limit": limit} | ({"before": before} if before else {})
+    async def runs(
+        self,
+        limit: int = 100,
+        before: str | None = None,
+        *,
+        state: RunState | None = None,
+        experiment: str | None = None,
+        tag: str | None = None,
+    ) -> list[RunRecord]:
+        """Runs, newest first; `before` (an id) continues a list; `tag` is `key` or `key=value`."""
+        given = {"before": before, "state": state, "experiment": experiment, "tag": tag}
+        query = {"limit": limit, **{key: value for key, value in given.items() if value}}
         return await self._get("/v1/runs", list[RunRecord], query)
 
     async def run(self, run: str) -> RunRecord:
@@ -131,19 +149,24 @@ class Client:
             response = await self._http.get(path, params=query)
         return self._read(response, kind)
 
-    async def _post(self, path: str, body: msgspec.Struct, kind: type[T]) -> T:
+    async def _post(
+        self, path: str, body: msgspec.Struct, kind: type[T], query: dict[str, Any] | None = None
+    ) -> T:
         """The answer; a request whose reply is lost is sent again, and has one effect."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
         content = msgspec.json.encode(body)
+        request = self._http.build_request(
+            "POST", path, params=query, content=content, headers=headers
+        )
         with self._reachable():
             for pause_s in LOST_PAUSES_S:
                 try:
-                    response = await self._http.post(path, content=content, headers=headers)
+                    response = await self._http.send(request)
                     break
                 except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                     await asyncio.sleep(pause_s)
             else:
-                response = await self._http.post(path, content=content, headers=headers)
+                response = await self._http.send(request)
         return self._read(response, kind)
 
     @asynccontextmanager

@@ -97,7 +97,10 @@ class MemoryRegistry:
             raise NotFoundError(f"no run {run!r}")
         return self.records[found[0]]
 
-    async def runs(self, limit: int = 100, before: str | None = None) -> list[RunRecord]:
+    async def runs(
+        self, limit: int = 100, before: str | None = None, **asked: str | None
+    ) -> list[RunRecord]:
+        self.asked = asked
         if self.error:
             raise self.error
         newest_first = list(reversed(self.records))
@@ -146,7 +149,8 @@ class MemoryHandles:
             PluginInfo(name="broken", error="plugin 'broken' cannot be imported: no module"),
         ]
 
-    async def start_run(self, spec: RunSpec) -> RunRecord:
+    async def start_run(self, spec: RunSpec, **labels: object) -> RunRecord:
+        self.labels = labels
         if spec.plugin != "images":
             raise NotFoundError(f"no plugin named {spec.plugin!r}; installed: images")
         problems = tuple(

@@ -87,6 +87,24 @@ def test_a_run_whose_trainer_was_long_not_heard_of_is_told_as_lost(
     assert capsys.readouterr().out.splitlines()[1].split()[:2] == [run, "lost"]
 
 
+def test_runs_are_found_by_experiment_and_tag(
+    registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = RunSpec(plugin="stock")
+    found = registry.create_run(spec, experiment="ablation", tags={"size": "small"}).id
+    registry.create_run(spec, experiment="ablation", tags={"size": "large"})
+    registry.create_run(spec, tags={"size": "small"})
+
+    asked = ask(tmp_path, "--experiment", "ablation", "--tag", "size=small", "--json")
+    (run,) = json.loads(capsys.readouterr().out)
+    ask(tmp_path, found)
+
+    assert (asked, run["id"]) == (0, found)
+    told = capsys.readouterr().out
+    assert "ablation" in told
+    assert "size=small" in told
+
+
 def test_a_list_that_is_cut_says_so_on_stderr(
     registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,12 +23,12 @@ from azuraforge.schema.specs import RunSpec
 from tests.api.memory import finished, step
 
 
-def call(service, method, *arguments):
+def call(service, method, *arguments, **options):
     """What the client's method returns, asked of this service."""
 
     async def called():
         async with Client(service.url) as client:
-            return await getattr(client, method)(*arguments)
+            return await getattr(client, method)(*arguments, **options)
 
     return asyncio.run(called())
 
@@ -99,6 +99,16 @@ def test_runs_come_in_pages(service, handles):
     page = call(service, "runs", 1, ids[2])
 
     assert [run.id for run in page] == [ids[1]]
+
+
+def test_what_runs_are_found_by_goes_there_and_back(service, handles):
+    spec = RunSpec(plugin="images")
+
+    call(service, "start_run", spec, experiment="first try", tags={"size": "a=b", "by": "me"})
+    call(service, "runs", state="lost", experiment="first try", tag="by=me")
+
+    assert handles.labels == {"experiment": "first try", "tags": {"size": "a=b", "by": "me"}}
+    assert handles.registry.asked == {"state": "lost", "experiment": "first try", "tag": "by=me"}
 
 
 def test_models_are_listed_and_predict(service, digits):

@@ -13,9 +13,10 @@ from litestar.response.base import ASGIResponse
 from azuraforge.actors.handles import Handles, follow
 from azuraforge.api.event_stream import EventStreams
 from azuraforge.api.problems import problems
+from azuraforge.errors import ConfigError
 from azuraforge.schema.commands import Command
 from azuraforge.schema.events import JournalEntry, Telemetry
-from azuraforge.schema.records import ENDED, RunRecord, StopRequest
+from azuraforge.schema.records import ENDED, RunRecord, RunState, StopRequest
 from azuraforge.schema.specs import RunSpec
 
 FOLLOWED: Any = JournalEntry | Telemetry  # Any: where pydantic is, ResponseSpec names no unions
@@ -28,17 +29,27 @@ async def list_runs(
     before: Annotated[
         str | None, QueryParameter(description="id of the last run of the page before")
     ] = None,
+    in_state: Annotated[
+        RunState | None, QueryParameter(name="state")
+    ] = None,  # Litestar's own name
+    experiment: Annotated[str | None, QueryParameter()] = None,
+    tag: Annotated[str | None, QueryParameter(description="key, or key=value")] = None,
 ) -> list[RunRecord]:
     """Runs, newest first."""
-    return await handles.registry.runs(limit, before)
+    return await handles.registry.runs(
+        limit, before, state=in_state, experiment=experiment, tag=tag
+    )
 
 
 @post("/v1/runs", status_code=201, responses=problems(400, 404, 413, 415, 422, 503, 507))
 async def start_run(
-    handles: NamedDependency[SkipValidation[Handles]], data: JSONBody[RunSpec]
+    handles: NamedDependency[SkipValidation[Handles]],
+    data: JSONBody[RunSpec],
+    experiment: Annotated[str, QueryParameter(min_length=1, max_length=100)] = "default",
+    tag: Annotated[list[str] | None, QueryParameter(description="key=value, repeated")] = None,
 ) -> Response[RunRecord]:
     """Start a run; `Location` is its address."""
-    run = await handles.start_run(data)
+    run = await handles.start_run(data, experiment=experiment, tags=_tags(tag or []))
     return Response(run, headers={"Location": f"/v1/runs/{run.id}"})
 
 
@@ -111,3 +122,14 @@ async def run_events(
     if record.state in ENDED and record.last_seq <= seq:
         return ASGIResponse(status_code=204)  # tells a browser's EventSource not to come again
     return streams.response(follow(handles.registry, record.id, seq))
+
+
+def _tags(given: list[str]) -> dict[str, str]:
+    """Tags as they stand in an address. Raises: ConfigError for one that is none."""
+    tags = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not key or not equals:
+            raise ConfigError(f"tag: got {one!r}; it is written key=value")
+        tags[key] = value
+    return tags

@@ -67,7 +67,7 @@ def test_a_run_of_an_unknown_plugin_is_not_found(client, handles):
     ],
 )
 def test_what_start_run_raises_is_told_by_its_kind(client, handles, error, status, type):
-    async def start_run(spec):
+    async def start_run(spec, **labels):
         raise error
 
     handles.start_run = start_run
@@ -76,6 +76,13 @@ def test_what_start_run_raises_is_told_by_its_kind(client, handles, error, statu
     assert response.status_code == status
     assert response.json()["type"] == type
     assert response.json()["detail"] == str(error)
+
+
+def test_a_tag_that_is_none_is_refused_with_how_it_is_written(client):
+    response = client.post("/v1/runs", params={"tag": "fast"}, json={"plugin": "images"})
+
+    assert response.status_code == 422
+    assert "tag: got 'fast'; it is written key=value" in response.json()["detail"]
 
 
 def test_runs_are_listed_newest_first_in_pages(client, handles):
