@@ -30,8 +30,9 @@ def line(found: Figure) -> str:
     low, high = found.quartiles
     sign = "≥" if found.is_least else "≤"
     met = "" if found.is_met else "  MISSED"
+    note = f"\n    {found.note}" if found.note else ""
     spread, goal = f"({low:,.4g} to {high:,.4g})", f"{sign} {found.goal:,g}{met}"
-    return f"{found.name:<58} {found.median:>10,.4g} {found.unit:<9} {spread:<24} {goal}"
+    return f"{found.name:<58} {found.median:>10,.4g} {found.unit:<9} {spread:<24} {goal}{note}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

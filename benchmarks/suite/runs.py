@@ -11,16 +11,42 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from azuraforge.actors.checkpoint import Saver
 from azuraforge.actors.connect import connect
+from azuraforge.actors.digest import digest
 from azuraforge.actors.handles import Handles, follow
+from azuraforge.actors.loops import new_loop
+from azuraforge.actors.provenance import provenance
 from azuraforge.actors.publisher import publish
 from azuraforge.actors.registry import Registry
+from azuraforge.actors.resolve import resolve
+from azuraforge.actors.trainer import Trainer
+from azuraforge.engine.data import TensorDataset
+from azuraforge.engine.nn import Linear, Sequential
+from azuraforge.engine.nn.functional import mse_loss
+from azuraforge.engine.train import Step
+from azuraforge.plugin import Task
 from azuraforge.schema.events import Event, JournalEntry, RunStarted, StepFinished, Telemetry
+from azuraforge.schema.metrics import MetricRow
 from azuraforge.schema.records import Ack, Batch
-from azuraforge.schema.specs import RunSpec
+from azuraforge.schema.specs import CheckpointPolicy, RunSpec
+from azuraforge.store.blobs import Blobs
 
 SPEC = RunSpec(plugin="images")
+TRAINED = RunSpec(  # a small transformer; on two slow cores about 50 steps a second
+    plugin="text",
+    config={
+        "data.name": "coriolanus",
+        "model.layers": 2,
+        "model.width": 64,
+        "training.epochs": 1000,
+        "training.batch_size": 16,
+    },
+    checkpoint=CheckpointPolicy(every_epochs=0),
+)
+WARM_STEPS, BLOCK_STEPS = 30, 25
 SETTLE_S = 2.0  # of a latency measurement, not counted: actors start, readers catch up
 
 
@@ -183,6 +209,203 @@ def acknowledged(groups: int = 20, per_group: int = 50, seconds: float = 5.0) ->
     )
 
 
+def metric_rows(seconds: float = 5.0, per_batch: int = 1000) -> Figure:
+    """Rows of metrics per second, as 20 runs log a thousand each."""
+    with tempfile.TemporaryDirectory() as home:
+        registry = Registry(Path(home))
+        runs = [registry.create_run(SPEC).id for _ in range(20)]
+        for run in runs:
+            registry.begin_attempt(run, "benchmark")
+        rates, first, end = [], 0, time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            batch = [
+                MetricRow(name="loss", step=first + n, time=1.7e9 + n, value=1 / (1 + n))
+                for n in range(per_batch)
+            ]
+            begun = time.perf_counter()
+            for run in runs:
+                registry.log_metrics(run, batch, number=first // per_batch + 1)
+            rates.append(len(runs) * per_batch / (time.perf_counter() - begun))
+            first += per_batch
+        registry.close()
+    return figure("Registry, rows of metrics", "rows/s", rates, 50_000.0, is_least=True)
+
+
+class Alternating:
+    """A Trainer, of whose steps every other block is kept from the journal; for `publish`.
+
+    The steps are the same in both: what differs is that their events are told. `beside_s` is the
+    CPU time of all other threads of the process, with the time that giving the events took: unlike
+    the time that passes it is hardly changed by whoever else uses the machine.
+    """
+
+    def __init__(self, trainer: Trainer, pairs: int) -> None:
+        self._trainer = trainer
+        self._pairs = pairs
+        self._given_s = 0.0
+        self.seq = 0
+        self.beside_s: dict[bool, list[float]] = {True: [], False: []}
+        self.wall_s: dict[bool, list[float]] = {True: [], False: []}
+
+    @property
+    def telemetry(self) -> Telemetry | None:
+        return self._trainer.telemetry
+
+    def ask(self, asked: Any) -> None:
+        self._trainer.ask(asked)
+
+    def stop(self, reason: str) -> None:
+        self._trainer.stop(reason)
+
+    def __iter__(self) -> Iterator[Event]:
+        events = iter(self._trainer)
+        yield self._told(next(events))
+        yield from self._block(events, WARM_STEPS, is_told=True)
+        for pair in range(self._pairs):
+            for is_told in (pair % 2 == 0, pair % 2 == 1):
+                yield from self._block(events, 3, is_told=is_told)  # what waits is written
+                beside, wall = self._beside(), time.perf_counter()
+                yield from self._block(events, BLOCK_STEPS, is_told=is_told)
+                self.wall_s[is_told].append((time.perf_counter() - wall) / BLOCK_STEPS)
+                self.beside_s[is_told].append((self._beside() - beside) / BLOCK_STEPS)
+
+    def _beside(self) -> float:
+        return time.process_time() - time.thread_time() + self._given_s
+
+    def _block(self, events: Iterator[Event], steps: int, *, is_told: bool) -> Iterator[Event]:
+        while steps:
+            event = next(events)
+            steps -= isinstance(event, StepFinished)
+            if is_told:
+                begun = time.perf_counter()
+                yield self._told(event)
+                self._given_s += time.perf_counter() - begun
+
+    def _told(self, event: Event) -> Event:
+        self.seq += 1
+        return event
+
+
+def _alternated(registry: Any, run: str, pairs: int) -> dict[str, list[float]]:
+    """Seconds per step told and untold, and of a digest, of a run that is published here."""
+    number = registry.begin_attempt(run, "benchmark").number
+    trainer = Trainer(TRAINED)
+    alternating: Any = Alternating(trainer, pairs)
+
+    def append(first_seq: int, events: Any) -> Ack:
+        ack: Ack = registry.append(run, first_seq, events, attempt=number)
+        return ack
+
+    publish(alternating, append, lambda told: registry.report(run, told, attempt=number))
+    digests = []
+    for _ in range(200):
+        begun = time.perf_counter()
+        digest(trainer.loop.model)
+        digests.append(time.perf_counter() - begun)
+    return {
+        "beside told": alternating.beside_s[True],
+        "beside untold": alternating.beside_s[False],
+        "told": alternating.wall_s[True],
+        "untold": alternating.wall_s[False],
+        "digest": digests,
+    }
+
+
+def _costs(where: str, found: dict[str, list[float]], goal: float) -> list[Figure]:
+    step_s = statistics.median(found["untold"])
+    digest_share = 100 * statistics.median(found["digest"]) / step_s
+    note = f"steps of {1000 * step_s:.1f} ms; the digest of each is {digest_share:.2f} % of it"
+    passed = zip(found["told"], found["untold"], strict=True)
+    beside = zip(found["beside told"], found["beside untold"], strict=True)
+    by_time = [100 * (told / untold - 1) + digest_share for told, untold in passed]
+    by_cpu = [100 * (told - untold) / step_s + digest_share for told, untold in beside]
+    name = f"journal of a training, {where}"
+    return [
+        figure(f"{name}, CPU time", "%", by_cpu, goal, note=note),
+        figure(f"{name}, time that passed", "%", by_time, goal, note=note),
+    ]
+
+
+def journal_local(pairs: int = 30) -> list[Figure]:
+    """What the journal costs a training in its process."""
+    from azuraforge.actors.local import Local
+
+    with tempfile.TemporaryDirectory() as home:
+        handles = Local(Path(home))
+        try:
+            run = handles.blocking.create_run(TRAINED).id
+            found = _alternated(handles.blocking, run, pairs)
+        finally:
+            asyncio.run(handles.close())
+    return _costs("in process", found, 1.0)
+
+
+class Trained:
+    """A process that trains, and is told by."""
+
+    def alternate(self, registry: Any, run: str, pairs: int) -> dict[str, list[float]]:
+        return _alternated(_blocking(registry), run, pairs)
+
+
+def journal_ray(pairs: int = 30) -> list[Figure]:
+    """What the journal costs a training in a Trainer's process on Ray."""
+    import ray  # here: only the rows of Ray need it
+
+    with tempfile.TemporaryDirectory() as home:
+        handles = connect("ray", home=Path(home))
+        try:
+            run = asyncio.run(handles.registry.create_run(TRAINED)).id
+            registry = handles._registry  # type: ignore[attr-defined]
+            trained = ray.remote(Trained).options(num_cpus=1).remote()
+            found = ray.get(trained.alternate.remote(registry, run, pairs))
+        finally:
+            asyncio.run(handles.close())
+    return _costs("on Ray", found, 2.0)
+
+
+def checkpoint(saves: int = 20, steps_between: int = 15) -> Figure:
+    """How long a training stands still for a checkpoint of 100 MB."""
+    _, plugin, config = resolve(TRAINED)  # of which only how long it trains matters
+    loop = new_loop(SPEC, config, _large_task())
+    stalls: list[float] = []
+    with tempfile.TemporaryDirectory() as home:
+        here = provenance(plugin, _large_task())
+        saver = Saver(Blobs(Path(home)), SPEC, here, beside=True)
+        steps = (happened for happened in loop if isinstance(happened, Step))
+        for number in range(saves + 1):
+            for _ in range(steps_between):
+                next(steps)
+            begun = time.perf_counter()
+            written = saver.save(loop, number, {})
+            stalls.append(1000 * (time.perf_counter() - begun))
+            while not written.done():
+                next(steps)
+        arrays, _ = loop.state_dict()
+    size_mb = sum(array.nbytes for array in arrays.values()) / 1e6
+    first, *later = stalls
+    note = f"{size_mb:.0f} MB; the first, which takes its memory, {first:.0f} ms"
+    return figure("checkpoint, stall of training", "ms", later, 20.0, note=note)
+
+
+def _large_task() -> Task:
+    """A model whose weights and moments are 100 MB."""
+    width, rows = 2048, 4096
+    x = np.zeros((rows, width), np.float32)
+    part = TensorDataset(x, x)
+    layers = [Linear(width, width), Linear(width, width)]
+    return Task(
+        name="large",
+        model=Sequential(*layers),
+        train=part,
+        validation=TensorDataset(x[:8], x[:8]),
+        test=TensorDataset(x[:8], x[:8]),
+        loss=mse_loss,
+        metrics=lambda outputs, rows: {},
+        monitor="loss",
+        mode="min",
+    )
+
+
 def step(number: int) -> StepFinished:
     """A step's event of the usual size."""
     return StepFinished(
@@ -212,5 +435,9 @@ def started() -> RunStarted:
 
 ROWS: dict[str, Callable[[], Figure | list[Figure]]] = {
     "latency": latency,
+    "journal-local": journal_local,
+    "journal-ray": journal_ray,
     "acknowledged": acknowledged,
+    "metrics": metric_rows,
+    "checkpoint": checkpoint,
 }

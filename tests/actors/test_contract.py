@@ -20,6 +20,7 @@ from azuraforge.errors import (
     AzuraForgeError,
     ConfigError,
     DataError,
+    FencedError,
     NotFoundError,
     RefusedError,
 )
@@ -407,3 +408,59 @@ def test_the_same_spec_has_the_same_journal_in_both_runtimes(
 
     assert journals[0] == journals[1]
     assert isinstance(journals[0][-1], RunFinished)
+
+
+def test_a_run_is_paused_stepped_changed_saved_and_resumed_while_it_is_on(handles: Handles) -> None:
+    async def live() -> list[Intervened]:
+        run = (await handles.start_run(tiny(**ENDLESS))).id
+        asked = [
+            Command(name="pause"),
+            Command(name="step", count=2),
+            Command(name="set", path="optim.lr", value=0.01),
+            Command(name="checkpoint"),
+            Command(name="resume"),
+            Command(name="stop", reason="seen enough"),
+        ]
+        done: list[Intervened] = []
+        await until_step(handles, run)
+        for command in asked:
+            await handles.registry.command(run, command)
+            async for item in follow(handles.registry, run):
+                event = item.event if isinstance(item, JournalEntry) else None
+                if isinstance(event, Intervened) and event.request == len(done) + 1:
+                    done.append(event)
+                    break
+        await handles.join(run)
+        return done
+
+    done = now(live())
+
+    names = [event.command for event in done]
+    assert names == ["pause", "step", "set", "checkpoint", "resume", "stop"]
+    assert [event.refused for event in done] == [""] * 6
+    paused, _, *changed, _ = done
+    assert done[1].step == paused.step
+    assert all(event.step in (paused.step, paused.step + 2) for event in changed)
+
+
+def test_a_trainer_whose_run_another_attempt_was_given_writes_no_more(handles: Handles) -> None:
+    run = now(handles.start_run(tiny(**ENDLESS))).id
+    now(until_step(handles, run))
+
+    now(handles.registry.begin_attempt(run, "elsewhere"))
+    with pytest.raises(FencedError):
+        now(handles.join(run))
+
+    record = now(handles.registry.run(run))
+    assert record.attempt == 2
+    assert record.state == "running"
+
+
+def test_a_run_is_there_for_everybody_from_the_moment_it_is_accepted(handles: Handles) -> None:
+    first = now(handles.start_run(tiny(threads=2, **ENDLESS))).id
+    second = now(handles.start_run(tiny(threads=2))).id
+
+    listed = {record.id: record.state for record in now(handles.registry.runs())}
+
+    assert listed.keys() == {first, second}
+    assert listed[second] == "queued"
