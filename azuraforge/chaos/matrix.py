@@ -284,4 +284,13 @@ ROWS = (
         times=20,
         needs=(machine.service,),
     ),
+    Row(
+        name="ray-study",
+        component="Tuner",
+        injected="kill -9 of Trainers' actors on Ray, again and again during a study",
+        expected="the same table of trials as without",
+        inject=rays.of_a_study,
+        times=2,
+        needs=(machine.linux, machine.ray),
+    ),
 )

@@ -9,12 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from azuraforge.chaos.child import Child
 from azuraforge.chaos.kills import MOST_WAIT_S
+from azuraforge.chaos.plugin import installed
 from azuraforge.chaos.row import Case, Inject
-from azuraforge.chaos.runs import Runs
-from azuraforge.chaos.specs import SpecOf
+from azuraforge.chaos.runs import MOST_ATTEMPTS, Runs
+from azuraforge.chaos.specs import SpecOf, chaos
+from azuraforge.chaos.work import study
+from azuraforge.schema.specs import Choice, Range, StudySpec
 
+TRIALS = 4
+BETWEEN_S = 8.0  # at most, from one kill to the next: a Trainer needs some to come up
 TRAINER, REGISTRY = (
     "ray::_TrainerActor",
     "ray::_RegistryActor",
@@ -44,6 +51,34 @@ def of_an_actor(title: str, spec_of: SpecOf) -> Inject:
             yield runs.broken(run) if told == "finished" else f"run {run}: {told}"
 
     return inject
+
+
+def of_a_study(case: Case) -> Iterator[str]:
+    """A study on a cluster whose Trainers are killed now and then; its table is as without."""
+    site = str(installed(case.folder))
+    base = structs.replace(chaos(case), attempts=MOST_ATTEMPTS)
+    space: dict[str, Range | Choice] = {"optim.lr": Range(low=1e-4, high=1e-1, log=True)}
+    for number in range(case.times):
+        spec = StudySpec(base=base, space=space, trials=TRIALS, parallel=2, seed=number)
+        alone = Child(case, study, site, "local", _new(case, f"alone-{number}"), spec)
+        alone.begin()
+        (_, table) = alone.told()
+        cluster = Child(case, study, site, "ray", _new(case, f"ray-{number}"), spec)
+        cluster.begin()
+        cluster.hear()
+        while not cluster.has_told(case.rng.uniform(0, BETWEEN_S)):
+            for process in _processes(TRAINER, cluster.pid)[:1]:
+                os.kill(process, signal.SIGKILL)
+                case.figures["kills"] = case.figures.get("kills", 0) + 1
+        found = cluster.hear()
+        cluster.kill()
+        yield "" if found == table else f"the table is {found}, and without kills {table}"
+
+
+def _new(case: Case, name: str) -> Path:
+    home = case.folder / name
+    home.mkdir()
+    return home
 
 
 def _told_until(cluster: Child, after: int) -> Any:

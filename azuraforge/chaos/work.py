@@ -19,7 +19,7 @@ from azuraforge.chaos import journal
 from azuraforge.chaos.child import Tell
 from azuraforge.errors import AzuraForgeError, HomeError
 from azuraforge.schema.events import JournalEntry
-from azuraforge.schema.specs import RunSpec
+from azuraforge.schema.specs import RunSpec, StudySpec
 from azuraforge.store.blobs import Blobs
 
 T = TypeVar("T")
@@ -108,6 +108,20 @@ async def _train(tell: Tell, handles: Handles, jobs: Sequence[Job]) -> None:
                 telling.cancel()
                 await asyncio.wait([telling])
                 tell(f"{type(error).__name__}: {error}")
+
+
+def study(tell: Tell, site: str, runtime: RuntimeName, home: Path, spec: StudySpec) -> None:
+    """Run a study; tells when it begins, and its table: of each trial values, state and result."""
+    sys.path.insert(0, site)
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # of Ray's processes
+
+    async def run() -> None:
+        async with connect(runtime, home=home) as handles:
+            tell("begun")
+            record = await handles.run_study(spec)
+        tell([(trial.values, trial.state, trial.value) for trial in record.trials])
+
+    asyncio.run(run())
 
 
 async def _tell_events(tell: Tell, handles: Handles, run: str) -> None:

@@ -88,8 +88,14 @@ def test_a_promise_holds_on_ray_every_time(hold, row):
     hold(row, 200)
 
 
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_study_on_ray_has_the_table_of_one_undisturbed(hold):
+    hold("ray-study", 5)
+
+
 def test_every_row_is_a_test():
-    on_ray = {"ray-chaos", "ray-registry", "ray-images", "ray-stock"}
+    on_ray = {"ray-chaos", "ray-registry", "ray-images", "ray-stock", "ray-study"}
 
     assert {row.name for row in ROWS} == FEW.keys() | on_ray
     assert FEW.keys() == MANY.keys()
