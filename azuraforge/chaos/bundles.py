@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import pickle
 import stat
 import zipfile
@@ -70,8 +72,8 @@ def _cut_short(path: Path, members: Members, rng: Random) -> None:
 
 
 def _elsewhere(path: Path, members: Members, rng: Random) -> None:
-    """A member that would be written somewhere else, if anything were."""
-    _write(path, members | {rng.choice(ELSEWHERE): b"evil"})
+    """A member that would be written somewhere else, if anything were; the manifest lists it."""
+    _write(path, _listed(members | {rng.choice(ELSEWHERE): b"evil"}))
 
 
 def _linked(path: Path, members: Members, rng: Random) -> None:
@@ -96,8 +98,9 @@ def _pickled(path: Path, members: Members, rng: Random) -> None:
 
 
 def _other_journal(path: Path, members: Members, rng: Random) -> None:
-    """A journal that tells of better numbers."""
-    _write(path, members | {"journal.jsonl": members["journal.jsonl"].replace(b"0.4", b"0.1")})
+    """A journal that tells of better numbers; the manifest has its checksum."""
+    journal = members["journal.jsonl"].replace(b"0.4", b"0.1")
+    _write(path, _listed(members | {"journal.jsonl": journal}))
 
 
 def _twice(path: Path, members: Members, rng: Random) -> None:
@@ -107,6 +110,17 @@ def _twice(path: Path, members: Members, rng: Random) -> None:
         info = zipfile.ZipInfo(name)
         archive.NameToInfo.pop(name)
         archive.writestr(info, b"other")
+
+
+def _listed(members: Members) -> Members:
+    """The members with a manifest that tells of each, as a stranger would take care to write."""
+    manifest = json.loads(members["manifest.json"])
+    manifest["files"] = [
+        {"name": name, "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in members.items()
+        if name != "manifest.json"
+    ]
+    return members | {"manifest.json": json.dumps(manifest).encode()}
 
 
 def _write(path: Path, members: Members) -> None:
