@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     )
     from azuraforge.actors.connect import connect
     from azuraforge.actors.predictor import Predictor
-    from azuraforge.actors.registry import Registry
-    from azuraforge.actors.trainer import Trainer
+    from azuraforge.actors.recording.registry import Registry
+    from azuraforge.actors.training.trainer import Trainer
     from azuraforge.actors.tuner import Tuner
     from azuraforge.engine import Tensor, manual_seed, no_grad, set_threads, tensor
     from azuraforge.engine.grad.higher import grad
@@ -64,8 +64,8 @@ _HOME_OF = {  # public name -> module that defines it; resolved on first use (PE
     "set_threads": "azuraforge.engine",
     "tensor": "azuraforge.engine",
     "Predictor": "azuraforge.actors.predictor",
-    "Registry": "azuraforge.actors.registry",
-    "Trainer": "azuraforge.actors.trainer",
+    "Registry": "azuraforge.actors.recording.registry",
+    "Trainer": "azuraforge.actors.training.trainer",
     "Tuner": "azuraforge.actors.tuner",
     "connect": "azuraforge.actors.connect",
     "RunSpec": "azuraforge.schema.specs",

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from azuraforge.actors.handles import Handles
-from azuraforge.actors.runtime import RuntimeName
+from azuraforge.actors.runtimes.runtime import RuntimeName
 from azuraforge.errors import ConfigError
 from azuraforge.store.home import home as home_folder
 
@@ -42,9 +42,11 @@ def connect(
                           "azuraforge[ray], or use --runtime local")  # fmt: skip
     folder = home_folder(home)
     if runtime == "local" or not has_ray:
-        from azuraforge.actors.local import Local  # here: a runtime loads only what it needs
+        from azuraforge.actors.runtimes.local import (
+            Local,  # here: a runtime loads only what it needs
+        )
 
         return Local(folder, database=database, adopts=adopts)
-    from azuraforge.actors.on_ray import OnRay  # here: importing Ray takes half a second
+    from azuraforge.actors.runtimes.on_ray import OnRay  # here: importing Ray takes half a second
 
     return OnRay(folder, database=database, adopts=adopts)

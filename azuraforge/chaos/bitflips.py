@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from azuraforge.actors.registry import Registry
-from azuraforge.actors.resuming import newest
+from azuraforge.actors.recording.registry import Registry
+from azuraforge.actors.training.resuming import newest
 from azuraforge.chaos import journal
 from azuraforge.chaos.row import Case
 from azuraforge.chaos.runs import Runs

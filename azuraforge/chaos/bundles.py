@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
-from azuraforge.actors.bundled import Bundled
-from azuraforge.actors.bundling import bundle
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.bundling import bundle
+from azuraforge.actors.recording.registry import Registry
+from azuraforge.actors.repeating.bundled import Bundled
 from azuraforge.chaos.bitflips import flip
 from azuraforge.chaos.row import Case
 from azuraforge.chaos.runs import Runs

@@ -22,7 +22,7 @@ from azuraforge.chaos.row import Case
 
 PRELOADED = [
     "azuraforge.chaos.work",
-    "azuraforge.actors.local",
+    "azuraforge.actors.runtimes.local",
     "azuraforge.engine.kernels.linear",  # and with it the compiler
 ]
 PR_SET_PDEATHSIG = 1

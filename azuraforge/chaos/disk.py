@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.chaos import journal
 from azuraforge.chaos.mounting import command
 from azuraforge.chaos.row import Case

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.schema.events import Event, RunFinished, RunStarted, StepFinished
 from azuraforge.schema.specs import RunSpec, spec_hash
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.chaos import journal
 from azuraforge.chaos.child import Child
 from azuraforge.chaos.mounting import command

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from azuraforge.actors.registry import Registry
-from azuraforge.actors.runtime import RuntimeName
+from azuraforge.actors.recording.registry import Registry
+from azuraforge.actors.runtimes.runtime import RuntimeName
 from azuraforge.chaos.child import Child
 from azuraforge.chaos.plugin import installed
 from azuraforge.chaos.row import Case

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from azuraforge.actors.connect import connect
 from azuraforge.actors.handles import Handles, follow
-from azuraforge.actors.registry import Registry
-from azuraforge.actors.runtime import RuntimeName
+from azuraforge.actors.recording.registry import Registry
+from azuraforge.actors.runtimes.runtime import RuntimeName
 from azuraforge.chaos import journal
 from azuraforge.chaos.child import Tell
 from azuraforge.errors import AzuraForgeError, HomeError

@@ -27,8 +27,8 @@ def declare(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     from contextlib import closing
 
-    from azuraforge.actors.bundling import bundle
-    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.recording.bundling import bundle
+    from azuraforge.actors.recording.registry import Registry
     from azuraforge.cli.output import print_document
     from azuraforge.store.blobs import open_blobs
     from azuraforge.store.home import home

@@ -52,7 +52,7 @@ def declare(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     from azuraforge.actors.commands import check_command
-    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.recording.registry import Registry
     from azuraforge.cli.output import print_document
     from azuraforge.schema.records import ENDED
     from azuraforge.store.home import home

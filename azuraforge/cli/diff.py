@@ -40,8 +40,8 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.actors.diff import diff
-    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.recording.registry import Registry
+    from azuraforge.actors.repeating.diff import diff
     from azuraforge.cli.output import print_document
     from azuraforge.store.blobs import open_blobs
     from azuraforge.store.home import home

@@ -56,7 +56,7 @@ def declare(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     from azuraforge.actors.commands import check_command
-    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.recording.registry import Registry
     from azuraforge.cli.training import fork
     from azuraforge.schema.commands import Command
     from azuraforge.store.home import home

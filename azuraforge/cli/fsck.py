@@ -24,7 +24,7 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.actors.fsck import fsck
+    from azuraforge.actors.recording.fsck import fsck
     from azuraforge.cli.output import print_document
     from azuraforge.cli.table import cell
     from azuraforge.store.blobs import open_blobs

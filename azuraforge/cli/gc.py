@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> int:
     import time
     from contextlib import closing
 
-    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.recording.registry import Registry
     from azuraforge.cli.output import print_document
     from azuraforge.store.blobs import open_blobs
     from azuraforge.store.collection import collect

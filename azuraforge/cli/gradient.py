@@ -37,8 +37,8 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.actors.gradient import gradient
-    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.recording.registry import Registry
+    from azuraforge.actors.repeating.gradient import gradient
     from azuraforge.cli.output import print_document
     from azuraforge.store.blobs import open_blobs
     from azuraforge.store.home import home

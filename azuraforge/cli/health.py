@@ -79,7 +79,7 @@ def imported(package: str, extra: str) -> Check:
         state: State = "missing" if extra else "broken"
         return Check(name=package, state=state, detail="not installed", remedy=remedy)
     try:  # Ray through the one importer of it: what is set after its import comes too late
-        import_module("azuraforge.actors.on_ray" if package == "ray" else package)
+        import_module("azuraforge.actors.runtimes.on_ray" if package == "ray" else package)
     except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
         detail = f"{found} does not import: {type(error).__name__}: {error}"
         return Check(name=package, state="broken", detail=detail, remedy=f"{remedy}, again")

@@ -22,9 +22,9 @@ def declare(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     from contextlib import closing
 
-    from azuraforge.actors.bundled import Bundled
-    from azuraforge.actors.bundling import unbundle
-    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.recording.bundling import unbundle
+    from azuraforge.actors.recording.registry import Registry
+    from azuraforge.actors.repeating.bundled import Bundled
     from azuraforge.cli.output import print_document
     from azuraforge.store.blobs import open_blobs
     from azuraforge.store.bundle_file import BundleFile

@@ -46,8 +46,8 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.actors.registry import Registry
-    from azuraforge.actors.replay import replay
+    from azuraforge.actors.recording.registry import Registry
+    from azuraforge.actors.repeating.replay import replay
     from azuraforge.cli.counting import counting
     from azuraforge.cli.output import print_document
     from azuraforge.store.blobs import open_blobs

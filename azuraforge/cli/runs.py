@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from azuraforge.cli.options import add_home, add_json, describe, whole
 
 if TYPE_CHECKING:
-    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.recording.registry import Registry
     from azuraforge.schema.events import JournalEntry
     from azuraforge.schema.records import RunRecord
 
@@ -40,7 +40,7 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.actors.registry import Registry
+    from azuraforge.actors.recording.registry import Registry
     from azuraforge.cli.output import print_document
     from azuraforge.errors import ConfigError
     from azuraforge.store.home import home

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from azuraforge.cli.options import add_bundle, add_json, describe, whole
 
 if TYPE_CHECKING:
-    from azuraforge.actors.verifying import Verification
+    from azuraforge.actors.repeating.verifying import Verification
 
 DIFFERS = 1
 STEPS = 10
@@ -38,8 +38,8 @@ def declare(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    from azuraforge.actors.bundled import Bundled
-    from azuraforge.actors.verifying import verify
+    from azuraforge.actors.repeating.bundled import Bundled
+    from azuraforge.actors.repeating.verifying import verify
     from azuraforge.cli.counting import counting
     from azuraforge.cli.output import print_document
     from azuraforge.store.bundle_file import BundleFile

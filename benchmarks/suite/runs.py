@@ -13,16 +13,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from azuraforge.actors.checkpoint import Saver
 from azuraforge.actors.connect import connect
-from azuraforge.actors.digest import digest
 from azuraforge.actors.handles import Handles, follow
-from azuraforge.actors.loops import new_loop
-from azuraforge.actors.provenance import provenance
-from azuraforge.actors.publisher import publish
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.actors.resolve import resolve
-from azuraforge.actors.trainer import Trainer
+from azuraforge.actors.training.checkpoint import Saver
+from azuraforge.actors.training.digest import digest
+from azuraforge.actors.training.loops import new_loop
+from azuraforge.actors.training.provenance import provenance
+from azuraforge.actors.training.publisher import publish
+from azuraforge.actors.training.trainer import Trainer
 from azuraforge.engine.data import TensorDataset
 from azuraforge.engine.nn import Linear, Sequential
 from azuraforge.engine.nn.functional import mse_loss
@@ -122,7 +122,7 @@ class Source:
 
 
 def _blocking(registry: Any) -> Any:
-    from azuraforge.actors.on_ray import BlockingRemote  # here: only this row needs Ray
+    from azuraforge.actors.runtimes.on_ray import BlockingRemote  # here: only this row needs Ray
 
     return BlockingRemote(registry)
 
@@ -328,7 +328,7 @@ def _costs(where: str, found: dict[str, list[float]], goal: float) -> list[Figur
 
 def journal_local(pairs: int = 30) -> list[Figure]:
     """What the journal costs a training in its process."""
-    from azuraforge.actors.local import Local
+    from azuraforge.actors.runtimes.local import Local
 
     with tempfile.TemporaryDirectory() as home:
         handles = Local(Path(home))

@@ -24,7 +24,7 @@ def tiny_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Ray with two cores, its workers able to import the tiny plugin."""
-    from azuraforge.actors.on_ray import OnRay
+    from azuraforge.actors.runtimes.on_ray import OnRay
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(TINY))

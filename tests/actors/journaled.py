@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from azuraforge.actors.trainer import Trainer
+from azuraforge.actors.training.trainer import Trainer
 from azuraforge.schema.commands import Command, Request
 from azuraforge.schema.events import CheckpointSaved, Event, JournalEntry, StepFinished
 from azuraforge.schema.records import Attempt, Checkpoint, RunRecord

@@ -13,9 +13,9 @@ import pytest
 from msgspec import structs
 
 from azuraforge.actors.connect import connect
-from azuraforge.actors.folding import folded
 from azuraforge.actors.handles import Handles, follow
-from azuraforge.actors.trainer import Trainer
+from azuraforge.actors.recording.folding import folded
+from azuraforge.actors.training.trainer import Trainer
 from azuraforge.errors import (
     AzuraForgeError,
     ConfigError,

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from azuraforge.actors.predictor import Predictor, PredictorOnDemand
 from azuraforge.actors.resolve import examples
-from azuraforge.actors.trainer import Trainer
+from azuraforge.actors.training.trainer import Trainer
 from azuraforge.errors import ConfigError, DataError, NotFoundError, ShapeError
 from azuraforge.schema.events import RunFinished
 from azuraforge.schema.records import ModelVersion, PredictRequest

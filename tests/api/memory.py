@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from azuraforge.actors.hub import Hub
+from azuraforge.actors.runtimes.hub import Hub
 from azuraforge.errors import ConfigError, DataError, FieldProblem, NotFoundError, RefusedError
 from azuraforge.schema.commands import Command
 from azuraforge.schema.config import ConfigField

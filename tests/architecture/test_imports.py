@@ -70,7 +70,7 @@ LAYERS = [
         modules_load="numpy safetensors sqlalchemy alembic psycopg",
         but=("azuraforge.store.migrations",),  # run by Alembic, not imported
     ),
-    Layer("azuraforge.actors", modules_load=ACTORS, but=("azuraforge.actors.on_ray",)),
+    Layer("azuraforge.actors", modules_load=ACTORS, but=("azuraforge.actors.runtimes.on_ray",)),
     Layer("azuraforge.actors.handles", "msgspec azuraforge.schema"),
     Layer("azuraforge.client", "httpx msgspec azuraforge.schema"),
     Layer(

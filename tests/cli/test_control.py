@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.cli.main import main
 from azuraforge.schema.commands import Command
 from azuraforge.schema.events import RunStopped

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.cli.main import main
 from azuraforge.schema.specs import RunSpec
 from tests.store.journals import whole_run

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.schema.events import StepFinished
 from tests.cli.conftest import Ask
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.cli.main import main
 from azuraforge.schema.events import CheckpointSaved, RunStarted
 from azuraforge.schema.specs import CheckpointPolicy, RunSpec

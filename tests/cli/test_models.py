@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.cli.main import main
 from azuraforge.schema.events import EpochFinished, RunFinished, RunStarted
 from azuraforge.schema.specs import RunSpec

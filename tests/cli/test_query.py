@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("duckdb", reason="needs azuraforge[query]")
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.cli.main import main
 from azuraforge.schema.specs import RunSpec
 from tests.store.journals import whole_run

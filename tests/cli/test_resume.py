@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.cli.main import main
 
 pytestmark = pytest.mark.usefixtures("plane")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.cli.main import main
 from azuraforge.schema.commands import Command
 from azuraforge.schema.events import (

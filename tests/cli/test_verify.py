@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from azuraforge.actors.verifying import Verification
+from azuraforge.actors.repeating.verifying import Verification
 from azuraforge.cli.main import main
 from azuraforge.cli.verify import told
 from azuraforge.schema.comparison import Difference, EntryDifference, ReplayReport

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.errors import DataError
 from azuraforge.schema.events import RunStarted, StepFinished
 from azuraforge.schema.specs import RunSpec

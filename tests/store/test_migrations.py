@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.schema.commands import Command
 from azuraforge.schema.records import RunRecord
 from azuraforge.schema.specs import RunSpec

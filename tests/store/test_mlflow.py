@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.errors import ConfigError, HomeError
 from azuraforge.schema.events import RunFailed, StepFinished
 from azuraforge.schema.metrics import MetricRow

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("duckdb", reason="needs azuraforge[query]")
 
-from azuraforge.actors.registry import Registry
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.errors import HomeError
 from azuraforge.schema.events import Event, StepFinished, Telemetry
 from azuraforge.schema.metrics import MetricRow

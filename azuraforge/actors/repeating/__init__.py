@@ -1,0 +1,1 @@
+"""Runs done again: replayed, compared, asked for gradients, verified from a bundle."""

@@ -1,0 +1,1 @@
+"""Where actors live: in this process, or on Ray; who looks after runs, and who reads of them."""
