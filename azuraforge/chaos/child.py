@@ -71,8 +71,8 @@ class Child:
             if not self._ours.poll(timeout_s):
                 raise TimeoutError(f"a process of this row said nothing for {timeout_s:g} s")
             return self._ours.recv()
-        except ConnectionResetError:
-            raise EOFError from None
+        except (EOFError, ConnectionResetError):
+            raise EOFError(f"a process of this row has ended: {self.last_words()}") from None
 
     def has_told(self, timeout_s: float = 0.0) -> bool:
         """Whether there is something to hear, the end included."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -17,8 +17,9 @@ from azuraforge.actors.recording.registry import Registry
 from azuraforge.actors.runtimes.runtime import RuntimeName
 from azuraforge.chaos import journal
 from azuraforge.chaos.child import Tell
-from azuraforge.errors import AzuraForgeError, HomeError
+from azuraforge.errors import AzuraForgeError, HomeError, ServiceError
 from azuraforge.schema.events import JournalEntry
+from azuraforge.schema.records import RunRecord
 from azuraforge.schema.specs import RunSpec, StudySpec
 from azuraforge.store.blobs import Blobs
 
@@ -94,10 +95,7 @@ def train(tell: Tell, site: str, runtime: RuntimeName, home: Path, jobs: Sequenc
 async def _train(tell: Tell, handles: Handles, jobs: Sequence[Job]) -> None:
     async with handles:
         for job in jobs:
-            if isinstance(job, RunSpec):
-                record = await handles.start_run(job)
-            else:
-                record = await handles.resume_run(job)
+            record = await _begun(handles, job)
             tell(record.id)
             telling = asyncio.ensure_future(_tell_events(tell, handles, record.id))
             try:
@@ -122,6 +120,21 @@ def study(tell: Tell, site: str, runtime: RuntimeName, home: Path, spec: StudySp
         tell([(trial.values, trial.state, trial.value) for trial in record.trials])
 
     asyncio.run(run())
+
+
+async def _begun(handles: Handles, job: Job) -> RunRecord:
+    """The run that begins or goes on; asked for again, as its user would, where a Registry dies."""
+    begin: Callable[[], Awaitable[RunRecord]]
+    if isinstance(job, RunSpec):
+        begin = partial(handles.start_run, job)
+    else:
+        begin = partial(handles.resume_run, job)
+    for _ in range(MOST_TRIES):
+        try:
+            return await begin()
+        except ServiceError:
+            continue
+    return await begin()
 
 
 async def _tell_events(tell: Tell, handles: Handles, run: str) -> None:
