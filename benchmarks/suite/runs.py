@@ -372,6 +372,8 @@ def checkpoint(saves: int = 20, steps_between: int = 15) -> Figure:
         here = provenance(plugin, _large_task())
         saver = Saver(Blobs(Path(home)), SPEC, here, beside=True)
         steps = (happened for happened in loop if isinstance(happened, Step))
+        next(steps)
+        saver.prepare(loop)  # as a Trainer does after its first step
         for number in range(saves + 1):
             for _ in range(steps_between):
                 next(steps)

@@ -25,6 +25,7 @@ from azuraforge.store.blobs import BlobStore
 from azuraforge.store.tensors import decode, parts
 
 RETRY_S = 1.0  # between tries to write where there is no room
+REPLACED = "best."  # arrays of the loop that are replaced as a whole, and never written to
 KEYS = {"spec", "seq", "loop", "provenance", "control"}
 
 log = logging.getLogger("azuraforge")
@@ -64,9 +65,17 @@ class Saver:
         self._beside = beside
         self._wait = wait
         self._copies: dict[str, Array] = {}
+        self._preparing: threading.Thread | None = None
         self._writing: Future[str] | None = None
         self._began_from: str | None = None
         self.note = ""
+
+    def prepare(self, loop: Loop) -> None:
+        """Make room for the copies meanwhile: new pages cost ten times what copying does."""
+        if self._beside:
+            arrays, _ = loop.state_dict()
+            self._preparing = threading.Thread(target=self._make_room, args=(arrays,), daemon=True)
+            self._preparing.start()
 
     def save(self, loop: Loop, seq: int, control: dict[str, Any]) -> Future[str]:
         """Keep the loop as it stands; the blob's name, once it is durable."""
@@ -79,6 +88,9 @@ class Saver:
         if not self._beside:
             self._write(writing, arrays, metadata)
             return writing
+        if self._preparing is not None:
+            self._preparing.join()
+            self._preparing = None
         copied = self._copied(arrays)
         threading.Thread(
             target=self._write,
@@ -96,14 +108,21 @@ class Saver:
         """Tell what the run goes on from: the latest, until another is saved."""
         self._began_from = sha256
 
-    def _copied(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        """Copies in the memory of those before: new pages would cost more than the copying."""
+    def _make_room(self, arrays: dict[str, Array]) -> None:
+        """An array for each copy, in the memory of the one before where there was one."""
         for name, array in arrays.items():
             kept = self._copies.get(name)
             if kept is None or kept.shape != array.shape or kept.dtype != array.dtype:
-                self._copies[name] = kept = np.empty_like(array, order="C")
-            np.copyto(kept, array)
-        return {name: self._copies[name] for name in arrays}
+                kept = self._copies[name] = np.empty_like(array, order="C")
+                kept.fill(0)  # pages are there when they are written to
+
+    def _copied(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Copies of what the next step writes to."""
+        written = {name: array for name, array in arrays.items() if not name.startswith(REPLACED)}
+        self._make_room(written)
+        for name, array in written.items():
+            np.copyto(self._copies[name], array)
+        return {name: self._copies[name] if name in written else arrays[name] for name in arrays}
 
     def _write(
         self, writing: Future[str], arrays: dict[str, Array], metadata: dict[str, Any]

@@ -158,6 +158,8 @@ class Execution:
             if isinstance(happened, Step):
                 rows += happened.rows
                 done = max(loop.step - first_step, 1)  # a rollback takes steps back
+                if self.pace is None:
+                    self.saver.prepare(loop)  # by now the optimizer has its state
                 self.pace = Pace(began, done, rows, loop.step, loop.steps)
                 if loop.manner != manner:
                     manner = loop.manner
