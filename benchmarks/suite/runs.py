@@ -17,11 +17,12 @@ from azuraforge.actors.connect import connect
 from azuraforge.actors.handles import Handles, follow
 from azuraforge.actors.recording.registry import Registry
 from azuraforge.actors.resolve import resolve
+from azuraforge.actors.runtimes import local
 from azuraforge.actors.training.checkpoint import Saver
 from azuraforge.actors.training.digest import digest
 from azuraforge.actors.training.loops import new_loop
 from azuraforge.actors.training.provenance import provenance
-from azuraforge.actors.training.publisher import publish
+from azuraforge.actors.training.publisher import INTERVAL_S, publish
 from azuraforge.actors.training.trainer import Trainer
 from azuraforge.engine.data import TensorDataset
 from azuraforge.engine.nn import Linear, Sequential
@@ -286,7 +287,7 @@ class Alternating:
         return event
 
 
-def _alternated(registry: Any, run: str, pairs: int) -> dict[str, list[float]]:
+def _alternated(registry: Any, run: str, pairs: int, interval_s: float) -> dict[str, list[float]]:
     """Seconds per step told and untold, and of a digest, of a run that is published here."""
     number = registry.begin_attempt(run, "benchmark").number
     trainer = Trainer(TRAINED)
@@ -296,7 +297,12 @@ def _alternated(registry: Any, run: str, pairs: int) -> dict[str, list[float]]:
         ack: Ack = registry.append(run, first_seq, events, attempt=number)
         return ack
 
-    publish(alternating, append, lambda told: registry.report(run, told, attempt=number))
+    publish(
+        alternating,
+        append,
+        lambda told: registry.report(run, told, attempt=number),
+        interval_s=interval_s,
+    )
     digests = []
     for _ in range(200):
         begun = time.perf_counter()
@@ -328,13 +334,11 @@ def _costs(where: str, found: dict[str, list[float]], goal: float) -> list[Figur
 
 def journal_local(pairs: int = 30) -> list[Figure]:
     """What the journal costs a training in its process."""
-    from azuraforge.actors.runtimes.local import Local
-
     with tempfile.TemporaryDirectory() as home:
-        handles = Local(Path(home))
+        handles = local.Local(Path(home))
         try:
             run = handles.blocking.create_run(TRAINED).id
-            found = _alternated(handles.blocking, run, pairs)
+            found = _alternated(handles.blocking, run, pairs, local.INTERVAL_S)
         finally:
             asyncio.run(handles.close())
     return _costs("in process", found, 1.0)
@@ -344,7 +348,7 @@ class Trained:
     """A process that trains, and is told by."""
 
     def alternate(self, registry: Any, run: str, pairs: int) -> dict[str, list[float]]:
-        return _alternated(_blocking(registry), run, pairs)
+        return _alternated(_blocking(registry), run, pairs, INTERVAL_S)
 
 
 def journal_ray(pairs: int = 30) -> list[Figure]:

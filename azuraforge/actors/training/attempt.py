@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from azuraforge.actors.training.publisher import publish
+from azuraforge.actors.training.publisher import INTERVAL_S, publish
 from azuraforge.actors.training.tidying import Tidying
 from azuraforge.actors.training.trainer import Trainer
 from azuraforge.engine.replay.memory import keep_freed
@@ -35,6 +35,7 @@ def train_here(
     *,
     after: int | None = None,
     accepts_differences: bool = False,
+    interval_s: float = INTERVAL_S,
 ) -> None:
     """Run a Trainer to its end in this thread, as the run's next attempt.
 
@@ -53,14 +54,14 @@ def train_here(
         attempt = registry.begin_attempt(
             run, f"{socket.gethostname()}:{os.getpid()}", accepts_differences=accepts_differences
         )
-        _train(registry, blobs, attempt)
+        _train(registry, blobs, attempt, interval_s)
     except AzuraForgeError:
         raise
     except Exception as error:  # noqa: BLE001  (a plugin may raise anything)
         raise Bug(type(error).__name__, str(error), traceback.format_exc()) from None
 
 
-def _train(registry: Any, blobs: BlobStore, attempt: Attempt) -> None:
+def _train(registry: Any, blobs: BlobStore, attempt: Attempt, interval_s: float) -> None:
     run, number = attempt.run, attempt.number
     tidying = Tidying(registry, blobs)
     try:
@@ -75,7 +76,12 @@ def _train(registry: Any, blobs: BlobStore, attempt: Attempt) -> None:
                 tidying.tidy()
             return ack
 
-        publish(trainer, append, lambda told: registry.report(run, told, attempt=number))
+        publish(
+            trainer,
+            append,
+            lambda told: registry.report(run, told, attempt=number),
+            interval_s=interval_s,
+        )
     except FencedError:
         raise
     except AzuraForgeError as error:

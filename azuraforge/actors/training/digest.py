@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-from azuraforge.engine.device import Array, module_of
+import numpy as np
+
+from azuraforge.engine.device import Array
 from azuraforge.engine.nn import Module
+
+WORDS = [np.dtype(name) for name in ("uint64", "uint32", "uint16", "uint8")]  # whole numbers
 
 
 def digest(model: Module) -> str:
@@ -20,9 +24,6 @@ def digest(model: Module) -> str:
 
 
 def _sum(array: Array) -> int:
-    xp = module_of(array)
-    flat = xp.ascontiguousarray(array).reshape(-1)
-    for words in ("uint64", "uint32", "uint16"):
-        if flat.nbytes % xp.dtype(words).itemsize == 0:
-            return int(flat.view(words).sum(dtype="uint64"))
-    return int(flat.view("uint8").sum(dtype="uint64"))
+    flat = array.reshape(-1)
+    words = next(word for word in WORDS if flat.nbytes % word.itemsize == 0)
+    return int(flat.view(words).sum(dtype=WORDS[0]))

@@ -16,7 +16,7 @@ from azuraforge.schema.events import Event, RunFailed, Telemetry
 from azuraforge.schema.records import Ack
 
 INTERVAL_S = 0.02  # between appends: an event is seen soon, and a step does not wait for a sync
-BEAT = 10  # intervals between reports, and between looks at what is asked for: a sign of life
+BEAT_S = 0.2  # between reports, and between looks at what is asked for: a sign of life
 MOST_WAITING = 10_000  # events: a Trainer faster than the Registry waits, memory stays bounded
 RETRY_S = 1.0  # between tries to append where there is no room
 
@@ -31,19 +31,21 @@ def publish(
     append: Append,
     report: Report,
     *,
+    interval_s: float = INTERVAL_S,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
     """Run the Trainer to its end, every event appended; returns when the last one is durable.
 
     A run that fails of an error of ours is told by its journal alone. Where the disk is full, the
-    run waits for room.
+    run waits for room. Whoever appends in this very process pays for each transaction: `interval_s`
+    between them may be longer there.
 
     Raises: what `append` or `report` raised, the Trainer stopped first; what the run failed of
             where it is no error of ours, since that is a bug whose traceback somebody must see;
             what kept it from going on, where its journal cannot say so.
     """
     with Gauges() as gauges:
-        flusher = _Flusher(trainer, append, report, gauges, wait)
+        flusher = _Flusher(trainer, append, report, gauges, interval_s, wait)
         thread = threading.Thread(target=flusher.run, name="azuraforge-publisher", daemon=True)
         thread.start()
         event: Event | None = None
@@ -71,12 +73,14 @@ class _Flusher:
         append: Append,
         report: Report,
         gauges: Gauges,
+        interval_s: float,
         wait: Callable[[float], None],
     ) -> None:
         self._trainer = trainer
         self._append = append
         self._report = report
         self._gauges = gauges
+        self._interval_s = interval_s
         self._wait = wait
         self._next_seq = 1
         self._unsure: deque[tuple[int, Event]] = deque()  # sent, and not known to be durable
@@ -86,20 +90,20 @@ class _Flusher:
 
     def run(self) -> None:
         try:
-            rounds = 0
-            while not self.done.wait(INTERVAL_S):
+            rounds, beat = 0, max(round(BEAT_S / self._interval_s), 1)
+            while not self.done.wait(self._interval_s):
                 rounds += 1
                 gathered = self._gathered()
-                if gathered or self._unsure or rounds % BEAT == 0:
+                if gathered or self._unsure or rounds % beat == 0:
                     self._flush(gathered)
-                if rounds % BEAT == 0:
+                if rounds % beat == 0:
                     self._tell_pace()
             gathered = self._gathered()
             self._flush(gathered[:-1])
             self._tell_pace()  # before the last event, so that nobody who follows misses it
             self._flush(gathered[-1:])
             while self._unsure:
-                self._wait(INTERVAL_S)
+                self._wait(self._interval_s)
                 self._flush([])
         except Exception as error:  # noqa: BLE001  (handed to the thread that trains, which raises it)
             self.error = error
