@@ -21,6 +21,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
     code: str  # SHA-256 of the plugin's and the engine's source files
     data: dict[str, str]  # split -> SHA-256 of its arrays
     environment: Environment
+    threads: int = 0  # that kernels used; 0: written by a version that did not tell
 
 
 def differences(then: Provenance, now: Provenance) -> list[str]:
@@ -32,6 +33,8 @@ def differences(then: Provenance, now: Provenance) -> list[str]:
         ("Python", then.environment.python, now.environment.python),
         ("the CPU", then.environment.cpu, now.environment.cpu),
     ]
+    if then.threads and now.threads:
+        pairs.append(("the number of threads", str(then.threads), str(now.threads)))
     for title, one, other in (
         ("the data of {}", then.data, now.data),
         ("{}", then.environment.libraries, now.environment.libraries),

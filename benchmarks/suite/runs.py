@@ -373,7 +373,7 @@ def checkpoint(saves: int = 20, steps_between: int = 15) -> Figure:
     loop = new_loop(SPEC, config, _large_task())
     stalls: list[float] = []
     with tempfile.TemporaryDirectory() as home:
-        here = provenance(plugin, _large_task())
+        here = provenance(plugin, _large_task(), 1)
         saver = Saver(Blobs(Path(home)), SPEC, here, beside=True)
         steps = (happened for happened in loop if isinstance(happened, Step))
         next(steps)

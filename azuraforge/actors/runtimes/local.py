@@ -53,6 +53,7 @@ class Local(Runtime):
             start.record.id,
             after=start.after,
             accepts_differences=start.accepts_differences,
+            cores=self.cores(),
             interval_s=INTERVAL_S,
         )
 

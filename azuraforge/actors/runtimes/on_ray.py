@@ -113,15 +113,18 @@ class OnRay(Runtime):
         run, spec = start.record.id, start.record.spec
         if spec.device == "cuda" and not ray.cluster_resources().get("GPU"):
             raise DeviceError("device 'cuda' was asked for, but no node of the Ray cluster has one")
+        cores = self.cores()
         needs = {
-            "num_cpus": spec.threads,
+            "num_cpus": min(spec.threads, cores) if start.accepts_differences else spec.threads,
             "num_gpus": int(spec.device == "cuda"),
             "memory": spec.resources.memory_mb * 2**20,
         }
         trainer = self._trainers[run] = ray.remote(_TrainerActor).options(**needs).remote()
         work: Future[None] = Future()
         terms = {"after": start.after, "accepts_differences": start.accepts_differences}
-        called = trainer.train.remote(self._registry, self._home, run, **terms).future()
+        called = trainer.train.remote(
+            self._registry, self._home, run, cores=cores, **terms
+        ).future()
         called.add_done_callback(lambda done: _settle(work, done.exception()))
         return work
 

@@ -210,7 +210,8 @@ class Runtime:
 
     def _resume(self, run: str, accepts_differences: bool) -> RunRecord:
         record = self._lost(run)
-        self._check_threads(record.spec)
+        if not accepts_differences:
+            self._check_threads(record.spec)
         with self._starting:
             self._refuse_closed("resume_run")
             if not self._keeper.has(record.id):  # taken up by itself in the meantime

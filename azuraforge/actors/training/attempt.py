@@ -35,11 +35,13 @@ def train_here(
     *,
     after: int | None = None,
     accepts_differences: bool = False,
+    cores: int | None = None,
     interval_s: float = INTERVAL_S,
 ) -> None:
     """Run a Trainer to its end in this thread, as the run's next attempt.
 
     `registry` answers blocking calls. With `after`, no more than so many attempts may have begun.
+    With `cores`, a run of more threads is done with so many, where that is accepted.
 
     Raises: FencedError if the run is in other hands; what kept it from going on, it is `lost` then;
             what kept it from being written down; Bug.
@@ -54,18 +56,23 @@ def train_here(
         attempt = registry.begin_attempt(
             run, f"{socket.gethostname()}:{os.getpid()}", accepts_differences=accepts_differences
         )
-        _train(registry, blobs, attempt, interval_s)
+        threads = attempt.spec.threads
+        if accepts_differences and cores is not None:
+            threads = min(threads, cores)
+        _train(registry, blobs, attempt, threads, interval_s)
     except AzuraForgeError:
         raise
     except Exception as error:  # noqa: BLE001  (a plugin may raise anything)
         raise Bug(type(error).__name__, str(error), traceback.format_exc()) from None
 
 
-def _train(registry: Any, blobs: BlobStore, attempt: Attempt, interval_s: float) -> None:
+def _train(
+    registry: Any, blobs: BlobStore, attempt: Attempt, threads: int, interval_s: float
+) -> None:
     run, number = attempt.run, attempt.number
     tidying = Tidying(registry, blobs)
     try:
-        trainer = Trainer(attempt.spec, blobs=blobs, attempt=attempt)
+        trainer = Trainer(attempt.spec, blobs=blobs, attempt=attempt, threads=threads)
 
         def append(first_seq: int, events: Sequence[Event]) -> Ack:
             if trainer.differs:

@@ -62,13 +62,15 @@ class Execution:
         interventions: Interventions,
         clock: Callable[[], float] = time.monotonic,
         *,
+        threads: int | None = None,
         repeats: bool = False,
     ) -> None:
         self.spec, self._plugin, self._config = resolved
         self._blobs = blobs
         self._attempt = attempt
         self._clock = clock
-        set_threads(self.spec.threads)
+        self._threads = self.spec.threads if threads is None else threads
+        set_threads(self._threads)
         with using(Generator(self.spec.seed).child("init")):
             self.task = self._plugin.build(self._config, task_generator(self.spec))
         self.loop = new_loop(self.spec, self._config, self.task)
@@ -111,13 +113,16 @@ class Execution:
 
     def _provenance(self) -> Provenance:
         """What the run is made with from here on; one that repeats is made as it was."""
-        here = provenance(self._plugin, self.task)
+        here = provenance(self._plugin, self.task, self._threads)
         checkpoint = self._checkpoint
         then = checkpoint.provenance if checkpoint else first_provenance(self._attempt)
         if self._repeats and then is not None:
             self.differs = differences(then, here)
             return then
         self.differs = accepted(self._attempt, then, here)
+        if then is None and self._threads != self.spec.threads:
+            asked = self.spec.threads
+            self.differs = [f"the number of threads was to be {asked}, and is {self._threads}"]
         return here
 
     def _begun(self) -> Event:
@@ -127,9 +132,8 @@ class Execution:
         if checkpoint is not None:
             self._go_back(checkpoint)
             self.saver.began_from(checkpoint.sha256)
-        if (
-            self.differs and attempt and not self._repeats
-        ):  # what follows is not what the journal holds
+        if self.differs and attempt and attempt.known_seq and not self._repeats:
+            # What follows is not what the journal holds.
             self.held.begin_after(attempt.known_seq)
             reason = f"not exact: {'; '.join(self.differs)}"
             step = self.loop.step

@@ -21,7 +21,7 @@ LIBRARIES = ("numpy", "numba", "llvmlite", "cupy-cuda12x", "cupy-cuda13x")  # th
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def provenance(plugin: Plugin[Any], task: Task) -> Provenance:
+def provenance(plugin: Plugin[Any], task: Task, threads: int) -> Provenance:
     """Where the numbers of a run come from that is trained here and now."""
     data = {"train": task.train, "validation": task.validation, "test": task.test}
     return Provenance(
@@ -30,6 +30,7 @@ def provenance(plugin: Plugin[Any], task: Task) -> Provenance:
         code=code_hash(type(plugin).__module__.partition(".")[0]),
         data={split: data_hash(dataset) for split, dataset in data.items()},
         environment=environment(),
+        threads=threads,
     )
 
 

@@ -47,8 +47,8 @@ class Trainer:
     that can be read, through the interventions there were, giving the very events the journal
     holds from there on; its checkpoints are written beside the training. One that `repeats` does
     so only to be compared: it goes on where code, data or machine are others, and `differs` says
-    in what. `seq` is the number of the latest event given. `clock` (seconds) serves telemetry
-    alone.
+    in what. `threads` are those of the spec unless others are given, which is such a difference.
+    `seq` is the number of the latest event given. `clock` (seconds) serves telemetry alone.
 
     Raises: NotFoundError, PluginError, ConfigError, DeviceError for a spec that cannot be run;
             RefusedError for a version of the plugin that is not installed.
@@ -60,6 +60,7 @@ class Trainer:
         *,
         blobs: BlobStore | None = None,
         attempt: Attempt | None = None,
+        threads: int | None = None,
         repeats: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -67,6 +68,7 @@ class Trainer:
         self.spec = self._resolved[0]
         self._blobs = blobs if blobs is not None else MemoryBlobs()
         self._attempt = attempt
+        self._threads = threads
         self._repeats = repeats
         self._clock = clock
         self._interventions = Interventions(attempt)
@@ -145,6 +147,7 @@ class Trainer:
                 self._attempt,
                 self._interventions,
                 self._clock,
+                threads=self._threads,
                 repeats=self._repeats,
             )
             yield from self._given(self._execution)

@@ -241,6 +241,32 @@ def test_a_run_is_refused_where_its_data_have_changed() -> None:
         list(Trainer(asked, attempt=attempt))
 
 
+def test_another_number_of_threads_is_refused_or_accepted_and_said() -> None:
+    asked = spec()
+    blobs = MemoryBlobs()
+    known = list(Trainer(asked, blobs=blobs, attempt=fresh(asked)))[:4]
+    attempt = after(known, asked, [])
+
+    with pytest.raises(RefusedError, match="the number of threads was 1, and is 2"):
+        list(Trainer(asked, blobs=blobs, attempt=attempt, threads=2))
+    accepting = structs.replace(attempt, accepts_differences=True)
+    trainer = Trainer(asked, blobs=blobs, attempt=accepting, threads=2)
+    events = list(trainer)
+
+    assert trainer.differs == ["the number of threads was 1, and is 2"]
+    assert isinstance(events[-1], RunFinished)
+
+
+def test_a_run_that_begins_with_other_threads_than_its_spec_says_so() -> None:
+    asked = spec()
+    trainer = Trainer(asked, attempt=fresh(asked), threads=2)
+
+    events = list(trainer)
+
+    assert isinstance(events[0], RunStarted)
+    assert trainer.differs == ["the number of threads was to be 1, and is 2"]
+
+
 def test_a_run_that_goes_on_all_the_same_says_what_differs() -> None:
     asked = spec()
     blobs = MemoryBlobs()
