@@ -7,7 +7,7 @@ import atexit
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Literal, Self, cast
 
@@ -39,6 +39,7 @@ Tell = Callable[[StudyRecord], None]
 Ended = tuple[int, RunRecord]  # a trial's number and how its run ended
 
 MOST_PREDICTORS = 8  # kept ready: on Ray each is a process
+WAKE_S = 1.0
 PATIENCE_S = LEASE_S + 2 * TICK_S  # after which a run that is not lost is plainly in other hands
 
 
@@ -121,7 +122,7 @@ class Runtime:
         record = await self.registry.run(run)
         kept = self._keeper.runs.get(record.id)
         if kept is not None:
-            await result_of(kept.ended)
+            await _awake(result_of(kept.ended))
         record = await self.registry.run(record.id)
         if record.state not in ENDED:
             raise NotFoundError(
@@ -282,3 +283,15 @@ class _Closed:
 
     def __getattr__(self, name: str) -> Any:
         raise RefusedError(f"{name}: {CLOSED}")
+
+
+async def _awake(waiting: Coroutine[Any, Any, None]) -> None:
+    """Wait, and wake now and then: a signal that another thread took, or that came just before a
+    sleep, is seen by Python only when it runs."""
+    task = asyncio.ensure_future(waiting)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=WAKE_S)
+    finally:
+        task.cancel()
+    task.result()
