@@ -131,7 +131,9 @@ class Keeper:
 
     def _start(self, start: Start) -> None:
         record = start.record
-        kept = self.runs.setdefault(record.id, _Run(record.spec.study))
+        if not self.has(record.id):  # adopted, perhaps after we had let go of it
+            self.runs[record.id] = _Run(record.spec.study)
+        kept = self.runs[record.id]
         if kept.work is not None:
             self._trainers.let_go(record.id)  # dead, or silent for so long that it may well be
         if self._is_closing:
@@ -174,12 +176,12 @@ class Keeper:
         if untold is None:
             self._supervisor.ended(run)
             self.runs.pop(run).ended.set_result(None)
-        elif isinstance(untold, FencedError):
+            return
+        if isinstance(untold, FencedError):
             self._supervisor.ended(run)
-            self.runs.pop(run).ended.set_exception(untold)
         else:
             self._supervisor.leave(run)
-            self.runs[run].ended.set_exception(untold)
+        self.runs[run].ended.set_exception(untold)  # kept, for whoever joins later
 
     def _is_taken_up(self, run: str, error: Exception) -> bool:
         """Whether the run of a Trainer that died is in our hands still."""

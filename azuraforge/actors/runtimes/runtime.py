@@ -21,7 +21,7 @@ from azuraforge.actors.runtimes.keeper import Keeper
 from azuraforge.actors.runtimes.supervisor import TICK_S, Start
 from azuraforge.actors.runtimes.worker import CLOSED, result_of
 from azuraforge.actors.tuner import StartTrial, Tuner
-from azuraforge.errors import ConfigError, NotFoundError, RefusedError, RunError
+from azuraforge.errors import ConfigError, FencedError, NotFoundError, RefusedError, RunError
 from azuraforge.schema.commands import Command
 from azuraforge.schema.records import (
     ENDED,
@@ -39,7 +39,7 @@ Tell = Callable[[StudyRecord], None]
 Ended = tuple[int, RunRecord]  # a trial's number and how its run ended
 
 MOST_PREDICTORS = 8  # kept ready: on Ray each is a process
-WAKE_S = 1.0
+WAKE_S = 1.0  # in which a Ctrl-C is seen at the latest
 PATIENCE_S = LEASE_S + 2 * TICK_S  # after which a run that is not lost is plainly in other hands
 
 
@@ -121,9 +121,15 @@ class Runtime:
         """
         record = await self.registry.run(run)
         kept = self._keeper.runs.get(record.id)
+        fenced: FencedError | None = None
         if kept is not None:
-            await _awake(result_of(kept.ended))
+            try:
+                await _awake(result_of(kept.ended))
+            except FencedError as error:
+                fenced = error  # in other hands, which may have ended it since
         record = await self.registry.run(record.id)
+        if record.state not in ENDED and fenced is not None:
+            raise fenced
         if record.state not in ENDED:
             raise NotFoundError(
                 f"run {record.id} is {record.state}, and was not started by this {self.runtime} "
@@ -286,8 +292,10 @@ class _Closed:
 
 
 async def _awake(waiting: Coroutine[Any, Any, None]) -> None:
-    """Wait, and wake now and then: a signal that another thread took, or that came just before a
-    sleep, is seen by Python only when it runs."""
+    """Wait for it, and run a moment every second.
+
+    A signal that comes just before the event loop sleeps is seen by Python when it next runs.
+    """
     task = asyncio.ensure_future(waiting)
     try:
         while not task.done():
