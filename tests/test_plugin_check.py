@@ -45,10 +45,10 @@ def test_a_sound_plugin_passes(rule: Callable[[Subject], None], sound: type) -> 
 
 
 def test_check_holds_a_plugin_against_every_rule(sound: type) -> None:
-    class Nameless(sound):  # type: ignore[misc]
+    class Nameless(sound):
         name = ""
 
-    class Deaf(sound):  # type: ignore[misc]
+    class Deaf(sound):
         def predict(self, *arguments: Any) -> Any:
             return [{"height": 0.0} for _ in arguments[-1]]
 
@@ -63,7 +63,7 @@ def test_a_required_field_without_a_value_is_named(sound: type) -> None:
     class PathConfig(PluginConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
         path: str
 
-    class Plugin(sound):  # type: ignore[misc]
+    class Plugin(sound):
         config = PathConfig
 
     with pytest.raises(PluginError, match=r"required ones \(path\)"):
@@ -97,7 +97,7 @@ def test_a_config_that_json_changes_is_caught(sound: type) -> None:
         def __post_init__(self) -> None:
             msgspec.structs.force_setattr(self, "draws", self.draws + 1)
 
-    class Plugin(sound):  # type: ignore[misc]
+    class Plugin(sound):
         config = Forgetful
 
     with pytest.raises(PluginError, match="reads back as"):
@@ -352,7 +352,7 @@ def with_task(sound: type, change: Callable[[Task], dict[str, Any]]) -> Any:
     """A plugin that is sound but for these parts of its task."""
 
     def build(self: Any, config: Any, generator: Generator) -> Task:
-        task: Task = sound.build(self, config, generator)  # type: ignore[attr-defined]
+        task: Task = sound.build(self, config, generator)
         return dataclasses.replace(task, **change(task))
 
     return with_method(sound, build=build)

@@ -55,7 +55,7 @@ class Small:
                     os.posix_fallocate(file.fileno(), size, more)
             return f"{leave} bytes left"
         leave = rng.randint(0, 4)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # full before we had counted: somebody else writes
             for number in range(os.statvfs(self.folder).f_favail - leave):
                 (self._ballast / str(number)).touch()
         return f"{leave} inodes left"

@@ -136,7 +136,7 @@ def latency(runs: int = 20, rate_hz: float = 50.0, seconds: float = 12.0) -> lis
         handles = connect("ray", home=Path(home))
         try:
             records = [asyncio.run(handles.registry.create_run(SPEC)).id for _ in range(runs)]
-            registry = handles._registry  # type: ignore[attr-defined]
+            registry = handles._registry  # type: ignore[attr-defined]  # the actor itself
             sources = [ray.remote(Source).options(num_cpus=0).remote() for _ in records]
             assert all(ray.get([source.is_ready.remote() for source in sources]))
             count, interval_s = int(seconds * rate_hz), 1 / rate_hz
@@ -359,7 +359,7 @@ def journal_ray(pairs: int = 30) -> list[Figure]:
         handles = connect("ray", home=Path(home))
         try:
             run = asyncio.run(handles.registry.create_run(TRAINED)).id
-            registry = handles._registry  # type: ignore[attr-defined]
+            registry = handles._registry  # type: ignore[attr-defined]  # the actor itself
             trained = ray.remote(Trained).options(num_cpus=1).remote()
             found = ray.get(trained.alternate.remote(registry, run, pairs))
         finally:

@@ -60,5 +60,5 @@ def end_registry(handles: Handles) -> None:
     """End the Registry and the hub, which outlive their runtime while the cluster stands."""
     import ray
 
-    ray.kill(handles._registry)  # type: ignore[attr-defined]
-    ray.kill(handles._hub)  # type: ignore[attr-defined]
+    ray.kill(handles._registry)
+    ray.kill(handles._hub)

@@ -298,7 +298,7 @@ def test_giving_up_a_join_leaves_the_run_alone(handles: Handles) -> None:
     now(until_step(handles, run))
 
     with pytest.raises(TimeoutError):
-        now(asyncio.wait_for(handles.join(run), timeout=0.01))  # type: ignore[arg-type]
+        now(asyncio.wait_for(handles.join(run), timeout=0.01))
 
     assert now(handles.registry.run(run)).state == "running"
 
@@ -384,7 +384,7 @@ def test_nothing_is_kept_of_runs_that_have_ended(handles: Handles) -> None:
     finished(handles)
     finished(handles, **{"fault.kind": "data"})
 
-    assert handles._keeper.runs == {}  # type: ignore[attr-defined]
+    assert handles._keeper.runs == {}
 
 
 def test_the_plugins_are_listed_with_their_fields(handles: Handles) -> None:

@@ -51,7 +51,7 @@ def test_an_action_becomes_a_request_of_the_run(
 ) -> None:
     assert control(tmp_path, run, action, "--reason", "lunch") == 0
 
-    assert asked(registry, run) == [Command(name=action, reason="lunch")]  # type: ignore[arg-type]
+    assert asked(registry, run) == [Command(name=action, reason="lunch")]
     assert f"run {run} (running, at step 1) is asked: it" in capsys.readouterr().err
 
 

@@ -88,7 +88,7 @@ def test_a_metric_of_the_baseline_alone_is_shown_too() -> None:
 def test_which_value_is_better_follows_from_the_metric_or_the_monitors_mode(
     metric: str, mode: str | None, winner: str
 ) -> None:
-    assert better(metric, {"low": 1.0, "high": 2.0}, mode) == winner  # type: ignore[arg-type]
+    assert better(metric, {"low": 1.0, "high": 2.0}, mode) == winner
 
 
 def test_equal_values_have_no_winner() -> None:

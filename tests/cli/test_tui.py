@@ -17,7 +17,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The URLs a screen was opened on; the screen itself needs a terminal and has its own tests."""
     urls: list[str] = []
     screen = ModuleType("azuraforge_tui.app")
-    screen.run = urls.append  # type: ignore[attr-defined]
+    screen.run = urls.append
     monkeypatch.setitem(sys.modules, "azuraforge_tui.app", screen)
     return urls
 

@@ -22,7 +22,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from azuraforge.actors.handles import PredictorHandle, RegistryHandle
+from azuraforge.actors.predictor import PredictorOnDemand
+from azuraforge.actors.recording.registry import Registry
 from azuraforge.actors.runtimes.door import READS, Door
+from azuraforge.actors.runtimes.grouping import GroupingRegistry
+from azuraforge.actors.runtimes.hub import Hub
+from azuraforge.actors.runtimes.keeper import TrainerLostError
+from azuraforge.actors.runtimes.relay import Copied, Copy, Log, Telling
+from azuraforge.actors.runtimes.runtime import Runtime
+from azuraforge.actors.runtimes.supervisor import Start
+from azuraforge.actors.runtimes.worker import Awaitable, Worker, result_of
+from azuraforge.actors.training.attempt import train_here
+from azuraforge.errors import DeviceError, ServiceError
+from azuraforge.schema.events import JournalEntry, Telemetry
+from azuraforge.schema.records import ModelVersion
+from azuraforge.store.blobs import open_blobs
+from azuraforge.store.open import database_url
 
 NAMESPACE = "azuraforge"
 OBJECT_STORE_BYTES = 300 * 1024 * 1024  # models and data travel as blobs, not as Ray objects
@@ -36,7 +52,7 @@ IDEMPOTENT = READS | frozenset(
     """.split()
 )
 
-# Ray reads these when it is imported; what the user has set stays.
+# Ray reads these when it is imported: so that comes after them. What the user has set stays.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 if "RAY_ADDRESS" in os.environ:  # 20 tries at one that is silent take ten minutes
@@ -48,8 +64,8 @@ os.environ.setdefault(
     r"^A worker died or was killed while executing|^Task .* failed\. There are .* retries",
 )
 
-import ray  # noqa: E402
-from ray.exceptions import (  # noqa: E402
+import ray  # noqa: E402  (after what it reads)
+from ray.exceptions import (  # noqa: E402  (the same)
     NodeDiedError,
     OutOfMemoryError,
     RayActorError,
@@ -57,23 +73,6 @@ from ray.exceptions import (  # noqa: E402
     RayTaskError,
     WorkerCrashedError,
 )
-
-from azuraforge.actors.handles import PredictorHandle, RegistryHandle  # noqa: E402
-from azuraforge.actors.predictor import PredictorOnDemand  # noqa: E402
-from azuraforge.actors.recording.registry import Registry  # noqa: E402
-from azuraforge.actors.runtimes.grouping import GroupingRegistry  # noqa: E402
-from azuraforge.actors.runtimes.hub import Hub  # noqa: E402
-from azuraforge.actors.runtimes.keeper import TrainerLostError  # noqa: E402
-from azuraforge.actors.runtimes.relay import Copied, Copy, Log, Telling  # noqa: E402
-from azuraforge.actors.runtimes.runtime import Runtime  # noqa: E402
-from azuraforge.actors.runtimes.supervisor import Start  # noqa: E402
-from azuraforge.actors.runtimes.worker import Awaitable, Worker, result_of  # noqa: E402
-from azuraforge.actors.training.attempt import train_here  # noqa: E402
-from azuraforge.errors import DeviceError, ServiceError  # noqa: E402
-from azuraforge.schema.events import JournalEntry, Telemetry  # noqa: E402
-from azuraforge.schema.records import ModelVersion  # noqa: E402
-from azuraforge.store.blobs import open_blobs  # noqa: E402
-from azuraforge.store.open import database_url  # noqa: E402
 
 DEATHS = (RayActorError, WorkerCrashedError, OutOfMemoryError, NodeDiedError)
 

@@ -47,7 +47,7 @@ def padded(
     if len(sizes) % 2 or len(sizes) > 2 * input.ndim:
         raise ShapeError(f"pad {sizes} for shape {input.shape}; allowed: two numbers per axis")
     widths = [(0, 0)] * (input.ndim - len(sizes) // 2)
-    widths += [sizes[i : i + 2] for i in range(len(sizes) - 2, -1, -2)]  # type: ignore[misc]
+    widths += [(sizes[i], sizes[i + 1]) for i in range(len(sizes) - 2, -1, -2)]
     x = input
     cuts = tuple(
         slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(x.shape, widths, strict=True)

@@ -82,7 +82,7 @@ def test_a_part_is_done_again_from_the_nearest_checkpoint(start: int, steps: int
 def test_the_first_difference_is_told_with_both_values(registry: Journaled) -> None:
     run = registry.train()
     seq = registry.seq_of(run, 6)
-    true = registry.journals[run][seq - 1].event.loss  # type: ignore[union-attr]
+    true = registry.journals[run][seq - 1].event.loss
     registry.change(run, seq, loss=0.5)
 
     report = replay(registry, registry.blobs, run)

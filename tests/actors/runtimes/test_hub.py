@@ -198,7 +198,7 @@ def test_every_reader_gets_every_entry_once_whatever_becomes_of_the_hub(
 
     async def read(after: int, slowness: int) -> list[int]:
         seen = []
-        async for item in follow(store, "a", after):  # type: ignore[arg-type]
+        async for item in follow(store, "a", after):
             assert isinstance(item, JournalEntry)
             seen.append(item.seq)
             for _ in range(slowness):
@@ -232,7 +232,7 @@ def test_a_reader_of_what_happens_now_leaves_the_store_alone() -> None:
 
     async def read() -> int:
         seen = 0
-        async for _ in follow(store, "a"):  # type: ignore[arg-type]
+        async for _ in follow(store, "a"):
             seen += 1
             if seen == 10:
                 store.reads = 0

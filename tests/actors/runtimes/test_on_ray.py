@@ -78,7 +78,7 @@ def test_a_killed_registry_costs_a_run_nothing(on_ray: Handles, tmp_path: Path) 
     gate = tmp_path / "gate"
     run = now(on_ray.start_run(tiny(**{"fault.gate": str(gate)}))).id
 
-    ray.kill(on_ray._registry, no_restart=False)  # type: ignore[attr-defined]
+    ray.kill(on_ray._registry, no_restart=False)
     gate.touch()
     record = now(on_ray.join(run))
 
@@ -93,7 +93,7 @@ def test_a_killed_predictor_is_restored(on_ray: Handles) -> None:
     now(on_ray.join(now(on_ray.start_run(tiny())).id))
     request = PredictRequest(inputs=[[1, 1]])
     before = now(on_ray.predict("tiny", request))
-    (predictor,) = on_ray._predictors.values()  # type: ignore[attr-defined]
+    (predictor,) = on_ray._predictors.values()
 
     ray.kill(predictor._actor, no_restart=False)
 

@@ -193,7 +193,7 @@ def test_readers_of_a_copy_get_every_entry_once_whatever_becomes_of_the_log(
 
 
 async def read(store: Store) -> list[int]:
-    followed = [item async for item in follow(store, "a")]  # type: ignore[arg-type]
+    followed = [item async for item in follow(store, "a")]
     return [item.seq for item in followed if isinstance(item, JournalEntry)]
 
 

@@ -49,7 +49,7 @@ def test_the_schedule_is_the_loops_with_the_same_names_and_defaults() -> None:
 
     loop = loop_of(RunSpec(plugin="tiny", config={"schedule": {**given, "patience": 8}}))
 
-    assert loop.schedule == Schedule(**given, patience=8)  # type: ignore[arg-type]
+    assert loop.schedule == Schedule(**given, patience=8)
     assert Schedule(**structs.asdict(ScheduleConfig())) == Schedule()
     assert get_args(get_type_hints(ScheduleConfig)["name"]) == get_args(Name)
 

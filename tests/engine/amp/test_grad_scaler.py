@@ -29,7 +29,7 @@ def test_a_scaled_step_is_the_step_without() -> None:
     optim.SGD([plain], lr=0.1).step()
 
     assert w.data.tolist() == plain.data.tolist()
-    assert w.grad.data.tolist() == [2, -4]  # type: ignore[union-attr]
+    assert w.grad.data.tolist() == [2, -4]
 
 
 @pytest.mark.parametrize(("scale", "gradient"), [(1.0, 0.0), (2.0**15, 1e-9)])
@@ -40,7 +40,7 @@ def test_small_gradients_survive_half_precision(scale: float, gradient: float) -
     scaler.scale(w.to("float16").to("float32").sum() * 1e-9).backward()
     scaler.unscale_(optim.SGD([w], lr=0.1))
 
-    np.testing.assert_allclose(w.grad.data, gradient, rtol=1e-3)  # type: ignore[union-attr]
+    np.testing.assert_allclose(w.grad.data, gradient, rtol=1e-3)
 
 
 @pytest.mark.parametrize("bad", [math.inf, math.nan])
@@ -85,7 +85,7 @@ def test_a_replayed_backward_uses_the_scale_set_since() -> None:
     backward(tensor([1.0]))
 
     assert backward.is_replayed
-    assert w.grad.data.tolist() == [16]  # type: ignore[union-attr]
+    assert w.grad.data.tolist() == [16]
 
 
 def test_a_scaler_that_steps_within_a_captured_step_keeps_it_eager() -> None:

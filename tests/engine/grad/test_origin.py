@@ -113,7 +113,7 @@ def test_where_nothing_was_recorded_that_is_said(capsys: Any) -> None:
     _, logdet = azuraforge.linalg.slogdet(tensor(np.eye(2), requires_grad=True))
     assert "output 1 of slogdet" in said(logdet, capsys)
     with pytest.raises(DTypeError, match="explain: got a ndarray"):
-        explain(np.ones(2))  # type: ignore[arg-type]
+        explain(np.ones(2))
 
 
 def test_the_past_of_a_captured_steps_result_is_told(capsys: Any) -> None:

@@ -84,10 +84,7 @@ def test_a_step_with_another_weight_parts_at_the_layer_that_has_it(
     (x, y), one, other = batch(rng), network(), network()
     other.deep[1].weight.data[0, 2] += 1e-3
 
-    marks = [
-        trail_of(lambda model=m: F.mse_loss(model(x), y).backward())  # type: ignore[misc]
-        for m in (one, other)
-    ]
+    marks = [trail_of(lambda model=m: F.mse_loss(model(x), y).backward()) for m in (one, other)]
 
     at = next(i for i, pair in enumerate(zip(*marks, strict=True)) if pair[0] != pair[1])
     assert (marks[0][at].kind, marks[0][at].layer, marks[0][at].op) == (

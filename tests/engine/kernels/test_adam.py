@@ -26,7 +26,7 @@ class Plain:
     """The same optimizer without its kernel."""
 
     def __init__(self, optimizer: Optimizer) -> None:
-        optimizer.prepared = partial(Optimizer.prepared, optimizer)  # type: ignore[method-assign]
+        optimizer.prepared = partial(Optimizer.prepared, optimizer)
         self.step = optimizer.step
 
 

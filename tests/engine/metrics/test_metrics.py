@@ -35,9 +35,9 @@ def averaged(name: str) -> list[Case]:
     return [
         Case(
             f"{name} {average}",
-            lambda average=average: getattr(ours, name)(CLASSES, average),  # type: ignore[misc]
+            lambda average=average: getattr(ours, name)(CLASSES, average),
             "labels",
-            lambda p, t, average=average: getattr(theirs, f"{function}_score")(  # type: ignore[misc]
+            lambda p, t, average=average: getattr(theirs, f"{function}_score")(
                 t, p, average=average, zero_division=0,
                 labels=range(CLASSES) if average is None else None,
             ),
@@ -58,9 +58,9 @@ def ranked(name: str, function: Any) -> list[Case]:
     return [
         Case(
             f"{name} {average}",
-            lambda average=average: getattr(ours, name)(average),  # type: ignore[misc]
+            lambda average=average: getattr(ours, name)(average),
             "scores",
-            lambda p, t, average=average: one_vs_rest(p, t, function, average),  # type: ignore[misc]
+            lambda p, t, average=average: one_vs_rest(p, t, function, average),
         )
         for average in ("macro", "weighted", None)
     ] + [Case(f"{name} binary", getattr(ours, name), "binary", lambda p, t: function(t, p))]
@@ -237,9 +237,9 @@ def test_an_order_of_one_class_alone_is_refused() -> None:
 
 def test_options_that_are_none_are_refused() -> None:
     with pytest.raises(ConfigError, match="average 'mean'"):
-        ours.F1(3, "mean")  # type: ignore[arg-type]
+        ours.F1(3, "mean")
     with pytest.raises(ConfigError, match="average 'micro'"):
-        ours.AUROC("micro")  # type: ignore[arg-type]
+        ours.AUROC("micro")
     with pytest.raises(ConfigError, match="num_classes 1"):
         ours.ConfusionMatrix(1)
     with pytest.raises(ConfigError, match="k 0"):

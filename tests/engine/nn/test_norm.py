@@ -89,7 +89,7 @@ def test_batch_norm_refuses_other_shapes_and_a_lack_of_statistics() -> None:
 
 def test_gelu_refuses_an_approximation_it_does_not_know() -> None:
     with pytest.raises(ConfigError, match="'none', 'tanh'"):
-        nn.GELU("erf")(Tensor(np.zeros(2, np.float32)))  # type: ignore[arg-type]
+        nn.GELU("erf")(Tensor(np.zeros(2, np.float32)))
 
 
 def test_without_a_momentum_the_statistics_are_the_means_of_all_batches() -> None:

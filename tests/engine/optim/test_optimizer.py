@@ -173,9 +173,9 @@ def test_parameters_that_cannot_be_trained_are_refused() -> None:
     w, other = weights()
 
     with pytest.raises(DTypeError, match="iterable of Tensors or dicts"):
-        optim.SGD(w)  # type: ignore[arg-type]
+        optim.SGD(w)
     with pytest.raises(DTypeError, match="can only optimize Tensors"):
-        optim.SGD([1.0])  # type: ignore[list-item]
+        optim.SGD([1.0])
     with pytest.raises(ConfigError, match="non-leaf"):
         optim.SGD([w * 2])
     with pytest.raises(ConfigError, match="no parameters"):

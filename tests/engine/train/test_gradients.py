@@ -63,6 +63,7 @@ class Branching(nn.Module):
         return y * self.rare if (x.data[:, 0] > 9).any() else y
 
 
+# Which parameters it uses is up to the rows: what capture warns of is what is tested here.
 @pytest.mark.filterwarnings("ignore:capture. its second call makes other arrays")
 def test_a_parameter_that_one_of_the_batches_uses_gets_its_share() -> None:
     x = np.ones((2, 4), np.float32)

@@ -299,7 +299,7 @@ def test_no_strength_at_all_changes_nothing_but_tones() -> None:
         (lambda: t.RandomCrop(0), "RandomCrop: size 0"),
         (lambda: t.RandomCrop(3, padding=(1, 2, 3)), "padding"),
         (lambda: t.RandomHorizontalFlip(1.5), "RandomHorizontalFlip: p 1.5"),
-        (lambda: t.Resize(3, "cubic"), "interpolation 'cubic'"),  # type: ignore[arg-type]
+        (lambda: t.Resize(3, "cubic"), "interpolation 'cubic'"),
         (lambda: t.RandomRotation(-3), "RandomRotation: degrees -3"),
         (lambda: t.RandomAffine(0, translate=(2, 0)), "translate"),
         (lambda: t.RandomAffine(0, scale=(2, 1)), "scale"),

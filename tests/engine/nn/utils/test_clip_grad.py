@@ -66,7 +66,7 @@ def test_one_tensor_is_clipped_as_a_list_of_it() -> None:
     norm = clip_grad_norm_(w, 1.0)
 
     assert norm.item() == 5
-    np.testing.assert_allclose(w.grad.data, [0.6, 0.8], rtol=1e-6)  # type: ignore[union-attr]
+    np.testing.assert_allclose(w.grad.data, [0.6, 0.8], rtol=1e-6)
 
 
 def test_large_halves_have_a_finite_norm() -> None:

@@ -200,8 +200,8 @@ def test_a_scheduler_of_ones_own_is_one_method() -> None:
 
 
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
-    "no optimizer": (lambda: lr_scheduler.StepLR([], 2), "list is not an Optimizer"),  # type: ignore[arg-type]
-    "no function": (lambda: lr_scheduler.LambdaLR(sgd(), 2), "lr_lambda 2; allowed: a function"),  # type: ignore[arg-type]
+    "no optimizer": (lambda: lr_scheduler.StepLR([], 2), "list is not an Optimizer"),
+    "no function": (lambda: lr_scheduler.LambdaLR(sgd(), 2), "lr_lambda 2; allowed: a function"),
     "functions": (
         lambda: lr_scheduler.LambdaLR(sgd(), [math.cos, math.cos]),
         "of 2 functions.*one for each of the 1 parameter groups",
@@ -215,11 +215,11 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "T_max": (lambda: lr_scheduler.CosineAnnealingLR(sgd(), 0), "allowed: T_max >= 1"),
     "T_0": (lambda: lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 0), "T_0 >= 1, whole"),
     "T_mult": (
-        lambda: lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 2, 1.5),  # type: ignore[arg-type]
+        lambda: lr_scheduler.CosineAnnealingWarmRestarts(sgd(), 2, 1.5),
         "T_mult 1.5; allowed: T_mult >= 1, whole",
     ),
     "warm-up": (lambda: lr_scheduler.WarmupCosineLR(sgd(), 9, 9), "total_steps > warmup_steps, 9"),
-    "mode": (lambda: lr_scheduler.CyclicLR(sgd(), 0.1, 1.0, mode="up"), "allowed: .'triangular'"),  # type: ignore[arg-type]
+    "mode": (lambda: lr_scheduler.CyclicLR(sgd(), 0.1, 1.0, mode="up"), "allowed: .'triangular'"),
     "rates": (lambda: lr_scheduler.CyclicLR(sgd(), [0.1, 0.2], 1.0), "base_lr has 2 values"),
     "momentum": (
         lambda: lr_scheduler.CyclicLR(optim.Adagrad(sgd().params), 0.1, 1.0),
@@ -227,10 +227,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "pct_start": (lambda: lr_scheduler.OneCycleLR(sgd(), 1.0, 9, pct_start=2.0), "<= pct_start <="),
     "steps": (lambda: lr_scheduler.OneCycleLR(sgd(), 1.0, epochs=3), "or epochs >= 1 with steps"),
-    "anneal": (lambda: lr_scheduler.OneCycleLR(sgd(), 1.0, 9, anneal_strategy="up"), "cos"),  # type: ignore[arg-type]
+    "anneal": (lambda: lr_scheduler.OneCycleLR(sgd(), 1.0, 9, anneal_strategy="up"), "cos"),
     "plateau": (lambda: lr_scheduler.ReduceLROnPlateau(sgd(), factor=1.0), "0 <= factor < 1"),
     "none": (lambda: lr_scheduler.ChainedScheduler([]), "no schedulers; allowed: one or more"),
-    "swa": (lambda: SWALR(sgd(), 0.1, anneal_strategy="up"), "'up'; allowed: cos, linear"),  # type: ignore[arg-type]
+    "swa": (lambda: SWALR(sgd(), 0.1, anneal_strategy="up"), "'up'; allowed: cos, linear"),
 }  # fmt: skip
 
 
